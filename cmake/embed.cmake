@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+# sparkmill_embed(<target> <namespace::symbol> <file>): adds the file's bytes to the target as
+#   namespace <namespace> { extern const unsigned char <symbol>[]; extern const std::size_t <symbol>_size; }
+# through the assembler's .incbin, so large files cost no compile time.
+enable_language(ASM)
+function(sparkmill_embed target symbol file)
+  get_filename_component(path ${file} ABSOLUTE)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/embed_${symbol}.S)
+  file(CONFIGURE OUTPUT ${out} CONTENT ".section .rodata
+.global ${symbol}
+.global ${symbol}_end
+.balign 64
+${symbol}:
+.incbin \"${path}\"
+${symbol}_end:
+.byte 0
+.section .note.GNU-stack,\"\",@progbits
+")
+  set_property(SOURCE ${out} PROPERTY OBJECT_DEPENDS ${path})
+  target_sources(${target} PRIVATE ${out})
+endfunction()

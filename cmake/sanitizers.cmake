@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+if(SPARKMILL_CHECKED AND SPARKMILL_TSAN)
+  message(FATAL_ERROR "SPARKMILL_CHECKED and SPARKMILL_TSAN exclude each other: configure two build folders")
+endif()
+if(SPARKMILL_CHECKED)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=address,undefined)
+  add_compile_definitions(SPARKMILL_CHECKED)
+elseif(SPARKMILL_TSAN)
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer -g1)
+  add_link_options(-fsanitize=thread)
+endif()

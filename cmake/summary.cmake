@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+message(STATUS "")
+message(STATUS "Sparkmill ${PROJECT_VERSION}, ${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+get_property(parts GLOBAL PROPERTY SPARKMILL_PARTS)
+foreach(part ${parts})
+  get_property(state GLOBAL PROPERTY SPARKMILL_PART_${part}_STATE)
+  get_property(why GLOBAL PROPERTY SPARKMILL_PART_${part}_WHY)
+  message(STATUS "  ${part}: ${state} (${why})")
+endforeach()
+message(STATUS "  tests: ${SPARKMILL_TESTS}, bench: ${SPARKMILL_BENCH}, fuzz: ${SPARKMILL_FUZZ}, checked: ${SPARKMILL_CHECKED}, tsan: ${SPARKMILL_TSAN}")
+message(STATUS "")

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reference node as a library: `sparkmill-node` runs it alone, `sparkmill run` without a node embeds it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace sparkmill::node {
+
+struct Settings {
+  std::filesystem::path data;  ///< ledger.sqlite, blobs/, node.key; created
+  std::string listen = "127.0.0.1";
+  std::uint16_t port = 0;              ///< 0: any free one
+  std::uint64_t interval_ms = 10'000;  ///< block interval; 2,000 in the demo
+  std::uint64_t min_open_ms = 60'000;  ///< an opening is never due earlier than this after block h+3
+  std::uint64_t lease_ms = 600'000;
+  std::uint32_t openings = 128;  ///< k
+  /// Job generator: match.h jobs of real faces hidden in a seeded synthetic population.
+  bool generate = true;
+  std::uint32_t job_requests = 1u << 13;
+  std::uint32_t job_users = 1u << 13;
+  std::uint32_t job_n = 2048;
+  std::string job_predicate = "face.dot>=660";
+  std::uint32_t queue_ahead = 2;  ///< jobs kept ready
+  std::uint64_t max_jobs = 0;     ///< 0: endless
+  std::uint64_t blob_limit_bytes = 8ull << 30;
+  std::string seed_text;  ///< non-empty: reproducible demo population
+};
+
+class Node {
+ public:
+  /// Opens the ledger, makes keys on first start, starts blocks, generator and HTTP.
+  static Result<std::unique_ptr<Node>> start(const Settings& settings, const Clock& clock = system_clock());
+  ~Node();
+  std::string url() const;  ///< "http://127.0.0.1:PORT"
+  void stop();
+
+ private:
+  Node();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sparkmill::node

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Job -> Slice -> Outcome: the value types, the table of job kinds and the Executor that runs slices.
+// Worker, node, BOINC application, validator, bench and tests call this table; nothing else knows a kind.
+// Source: jobs and proofs 2, 4; DESIGN 4.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/result.h"
+#include "base/stop.h"
+#include "kernels/kernel.h"
+
+namespace sparkmill::job {
+
+enum class Kind : std::uint16_t { match_h = 1 };
+
+/// A job as it travels. `id` = first 16 bytes of H("sparkmill/job/v1" | salt[16] | canonical job).
+struct Job {
+  Id16 id{};
+  Id16 salt{};
+  Kind kind = Kind::match_h;
+  std::uint64_t epoch = 0;
+  std::uint64_t deadline_unix_ms = 0;    ///< UTC of the node's clock
+  std::uint64_t credit_microcobble = 0;  ///< on offer, in 1e-6 cobblestones
+  Bytes params;                          ///< layout fixed by the kind
+  std::vector<Hash32> blobs;             ///< SHA-256 of each input, order fixed by the kind
+};
+
+/// Canonical bytes: u16 kind, u64 epoch, u64 deadline, u64 credit, u32 length + params, u32 count + hashes.
+Bytes canonical(const Job& job);
+/// Sets job.id from salt and canonical bytes.
+void seal(Job& job);
+/// Wire form: id | salt | canonical. decode() refuses an id that does not fit the content (corrupt), and limits: params
+/// 64 KiB, 64 blobs.
+Bytes encode(const Job& job);
+Result<Job> decode(ByteView bytes);
+
+/// Where inputs come from. `get` returns bytes whose SHA-256 is `hash` (verified by whoever filled the source), kept
+/// alive by the handle.
+struct Blob {
+  ByteView bytes;
+  std::shared_ptr<const void> owner;
+};
+class BlobSource {
+ public:
+  virtual ~BlobSource() = default;
+  virtual Result<Blob> get(const Hash32& hash) = 0;
+};
+/// Blobs in memory or mapped files, keyed by their hash (computed on insert): tests, offline commands.
+class MemoryBlobs final : public BlobSource {
+ public:
+  Hash32 add(Bytes bytes);
+  Hash32 add(std::shared_ptr<const MappedFile> file);
+  Result<Blob> get(const Hash32& hash) override;
+
+ private:
+  std::vector<std::pair<Hash32, Blob>> blobs_;
+};
+
+/// Ties a computation to its lease, so nobody can hand in another worker's digests.
+/// `context` = lease_id (16 bytes), or the BOINC result name.
+struct Binding {
+  Bytes context;
+  std::array<std::uint8_t, 32> worker_pub{};
+};
+
+/// A part of a job that one kernel runs in one go. The meaning of `range` belongs to the kind (match.h: ti0, ti1, tj0,
+/// tj1).
+struct Slice {
+  std::uint32_t index = 0;
+  std::array<std::uint32_t, 4> range{};
+  std::uint64_t units = 0;
+};
+
+/// What a whole job computed: the Merkle leaves in order, and the answer in the kind's layout.
+struct Outcome {
+  Bytes evidence;  ///< per leaf what the proof needs to rebuild it (match.h: digests, counts), kind's layout
+  std::vector<Hash32> leaves;  ///< leaf hashes, RFC 6962 order
+  Bytes answer;                ///< match.h: u32 count, count * (u32 i, u32 j), row-major by tile then pair
+};
+
+class Executor;
+
+/// A validated job with its inputs at hand. Immutable, shared by threads; run() is re-entrant with different kernels.
+class Work {
+ public:
+  virtual ~Work() = default;
+  virtual kernels::Family family() const = 0;
+  virtual std::uint64_t units() const = 0;  ///< total, in the kind's unit (match.h: pairs x leaves, weighted by n/2048)
+  virtual std::uint64_t leaf_count() const = 0;
+  /// Slices of about `target_units` that cover the job once, in a fixed order that depends only on the job and target.
+  virtual std::vector<Slice> slice(std::uint64_t target_units) const = 0;
+  /// Runs one slice; the bytes are deterministic, self-contained (they name their range) and safe to store.
+  virtual Result<Bytes> run(const Slice& slice, kernels::Kernel& kernel, const StopToken& stop) const = 0;
+  /// Builds the outcome from the stored slice results of any slicing that covers the job exactly once (any order).
+  virtual Result<Outcome> assemble(std::span<const Bytes> slice_results) const = 0;
+  /// Re-checks every positive result with another row (the scalar score) before it is submitted. Error: mismatch.
+  virtual Done recheck(const Outcome& outcome) const = 0;
+
+  /// Opening: what the verifier needs for these leaf indices (sorted, distinct) beside the Merkle paths.
+  virtual Result<Bytes> open(const Outcome& outcome, std::span<const std::uint64_t> leaves) const = 0;
+  /// Verifier side. Recomputes the opened leaves with `executor`, compares; `opening` comes from open().
+  /// Returns the leaf hashes in the order of `leaves`. Error: mismatch (a wrong leaf), bad_input (malformed).
+  virtual Result<std::vector<Hash32>> check_opening(ByteView opening, std::span<const std::uint64_t> leaves,
+                                                    Executor& executor) const = 0;
+  /// Recomputes every claim of the answer. Error: mismatch naming the first false claim; bad_input.
+  virtual Done check_answer(ByteView answer) const = 0;
+};
+
+/// Runs slices on whatever it has: the scheduler in the worker, a plain loop elsewhere.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  /// Calls `done(slice, bytes)` once for each slice, in any order, never two at a time. Returns the first error; stops
+  /// early on error or stop token (Status::cancelled).
+  virtual Done run(const Work& work, std::span<const Slice> slices,
+                   const std::function<Done(const Slice&, Bytes)>& done, const StopToken& stop) = 0;
+};
+
+/// A plain loop over one kernel.
+class InlineExecutor final : public Executor {
+ public:
+  explicit InlineExecutor(std::unique_ptr<kernels::Kernel> kernel) : kernel_(std::move(kernel)) {}
+  Done run(const Work& work, std::span<const Slice> slices, const std::function<Done(const Slice&, Bytes)>& done,
+           const StopToken& stop) override;
+
+ private:
+  std::unique_ptr<kernels::Kernel> kernel_;
+};
+
+/// One row a job kind.
+struct KindRow {
+  Kind kind;
+  std::string_view name;  ///< "match.h"
+  std::string_view unit;  ///< "pairs"
+  kernels::Family family;
+  /// Validates params and blobs. Error: bad_input naming the field; not_found for a missing blob.
+  Result<std::unique_ptr<Work>> (*open)(const Job& job, BlobSource& blobs, const Binding& binding);
+  /// Weight table (jobs and proofs 9): micro-cobblestones per 2^30 units.
+  std::uint64_t credit_microcobble_per_gi_unit;
+};
+std::span<const KindRow> kinds();
+const KindRow* find_kind(Kind kind);
+/// find_kind + open; an unknown kind is Status::unsupported.
+Result<std::unique_ptr<Work>> open(const Job& job, BlobSource& blobs, const Binding& binding);
+
+}  // namespace sparkmill::job

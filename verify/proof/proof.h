@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commit -> challenge -> opening -> check, in beacon mode (worker online) and verifier mode (files, BOINC units).
+// No Fiat-Shamir. Same input, same bytes. Source: jobs and proofs 2, 5, 6; wire layouts in docs/formats.md.
+#pragma once
+
+#include "base/keys/keys.h"
+#include "verify/job/job.h"
+
+namespace sparkmill::proof {
+
+enum class EnvelopeKind : std::uint16_t { commit = 1, opening = 2, file_proof = 3 };
+
+/// The only framing: "SMP1" | u16 kind | u16 version | u32 body_len | node_pub | job_id | lease_id | worker_pub | body
+/// | sig.
+struct Envelope {
+  EnvelopeKind kind = EnvelopeKind::commit;
+  keys::PublicKey node_pub{};
+  Id16 job_id{};
+  Id16 lease_id{};
+  keys::PublicKey worker_pub{};
+  Bytes body;
+};
+inline constexpr std::size_t kEnvelopeOverhead = 4 + 2 + 2 + 4 + 32 + 16 + 16 + 32 + 64;
+/// Signs with the role key "envelope"; worker_pub is taken from it.
+Bytes encode(Envelope envelope, const keys::SigningKey& envelope_key);
+/// Parses and verifies the signature. Errors: bad_input (layout, limits, version), refused (signature).
+Result<Envelope> decode(ByteView bytes, std::uint64_t body_limit);
+
+/// Body of a commit: root, leaf count, answer.
+struct Commit {
+  Hash32 root{};
+  std::uint64_t leaf_count = 0;
+  Bytes answer;
+};
+Bytes encode(const Commit& commit);
+Result<Commit> decode_commit(ByteView body);
+
+/// seed = H("sparkmill/challenge/v1" | beacon[h+2] | beacon[h+3] | job_id | lease_id | worker_pub | root).
+Hash32 challenge_seed(const Hash32& beacon2, const Hash32& beacon3, const Id16& job_id, const Id16& lease_id,
+                      const keys::PublicKey& worker_pub, const Hash32& root);
+/// First min(k, leaf_count) distinct indices of the ChaCha20 stream of the seed, returned sorted.
+std::vector<std::uint64_t> challenge_indices(const Hash32& seed, std::uint64_t leaf_count, std::uint32_t k);
+
+/// Body of an opening: u32 count, u32 length + kind's opening bytes, u32 count + multiproof hashes. Indices are
+/// derived, not sent.
+Result<Bytes> make_opening(const job::Work& work, const job::Outcome& outcome, std::span<const std::uint64_t> indices);
+
+/// The verdict of a check; a lie is a result, not an Error.
+struct Verdict {
+  bool accepted = false;
+  std::string reason;  ///< stable code, e.g. "accepted", "leaf_mismatch", "root_mismatch", "false_pair",
+                       ///< "ringer_missing", "malformed"
+  std::string detail;
+};
+/// Checks answer claims, opened leaves and the root. Errors only for our own failures (executor).
+Result<Verdict> check(const job::Work& work, const Commit& commit, std::span<const std::uint64_t> indices,
+                      ByteView opening, job::Executor& executor);
+
+/// Verifier mode: one self-contained proof (envelope body) that carries all evidence and the answer.
+Result<Bytes> make_file_proof(const job::Work& work, const job::Outcome& outcome);
+/// Draws are the caller's: `seed` must be fresh OS randomness, or the validator's persisted draw.
+Result<Verdict> check_file_proof(const job::Work& work, ByteView body, const Hash32& seed, std::uint32_t k,
+                                 job::Executor& executor);
+
+}  // namespace sparkmill::proof

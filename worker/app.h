@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The running worker: owns devices, scheduler, source, store and submitter; start and stop order live here.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/keys/keys.h"
+#include "base/result.h"
+#include "worker/state/state.h"
+
+namespace sparkmill::worker {
+
+/// What the worker needs to run; filled from the configuration (worker/config).
+struct AppSettings {
+  std::filesystem::path data;  ///< store.sqlite, blobs/; locked against a second worker
+  std::string node_url;        ///< never empty here: the CLI starts the embedded node first
+  std::string name;            ///< shown to the node's operator
+  std::string ca_file;
+  std::vector<std::string> devices;  ///< ids to use; empty: all
+  std::string backend;               ///< forced row ("cpu/avx2") for every device it fits; empty: choose
+  unsigned cpu_lanes = 0;    ///< 0: as the profile says (cores, less one for `quiet` and `balanced` with > 2 cores)
+  bool low_priority = true;  ///< nice 19 for CPU lanes
+  std::uint64_t blob_cache_bytes = 4ull << 30;
+  unsigned jobs_in_flight = 3;           ///< leases held at once, so that challenge waits overlap with work
+  std::uint64_t slice_ms = 250;          ///< aimed-at slice length per lane
+  std::uint64_t rounds = 0;              ///< > 0: finish after that many receipts
+  std::uint64_t source_patience_ms = 0;  ///< > 0: give up (exit 6) when the node is unreachable that long
+};
+
+class App {
+ public:
+  /// Opens the store (locked: another worker runs), finds devices, runs self-tests, starts threads.
+  static Result<std::unique_ptr<App>> start(AppSettings settings, keys::KeyFile key, State& state,
+                                            const Clock& clock = system_clock());
+  ~App();
+
+  /// Control verbs, from CLI, API and signals. `device` empty: all.
+  Done pause(const std::string& device, std::uint64_t until_unix_ms);
+  Done resume(const std::string& device);
+  Done finish();  ///< take no new work, deliver everything, then end
+  void stop();    ///< end within one slice, keep everything for the next start
+
+  /// Blocks until it ended by itself (finish, rounds, patience) or stop() was called. The error says why it gave up.
+  Done wait();
+
+ private:
+  App();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sparkmill::worker

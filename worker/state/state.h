@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one observable state tree: every part writes its share, and CLI, API, metrics, events and log read it from here
+// only.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace sparkmill::worker {
+
+/// Why something is not running, as data.
+struct Reason {
+  std::string code;  ///< stable: "user_pause", "waiting_for_work", "self_test_failed", "finishing", "quarantined", ...
+  std::string text;  ///< one sentence
+  std::uint64_t since_ms = 0;
+  std::uint64_t until_ms = 0;  ///< 0: not known
+};
+
+enum class Activity : std::uint8_t { running, waiting, paused, cooling, quarantined, absent };
+std::string_view name(Activity activity);
+
+struct Rates {
+  double s10 = 0, s60 = 0, m15 = 0;  ///< units a second, from finished slices
+};
+
+struct DeviceState {
+  std::string id;
+  std::string name;
+  std::string backend;
+  std::string driver;
+  std::string pci;
+  std::uint64_t memory_bytes = 0;
+  unsigned lanes = 1;
+  Activity activity = Activity::waiting;
+  std::vector<Reason> reasons;
+  std::string kernel;         ///< chosen row
+  std::string kernel_reason;  ///< "forced", "tuned: ...", "rank"
+  std::uint64_t batch = 0;    ///< units a slice
+  Rates rate;
+  std::string rate_unit = "pairs/s";
+  std::uint64_t busy_ms = 0;  ///< summed over lanes
+  std::uint64_t slices = 0;
+  std::uint64_t errors = 0;
+};
+
+struct JobState {
+  std::string id;
+  std::string kind;
+  std::string phase;    ///< "fetching", "running", "proving", "waiting_for_challenge", "opening", "done"
+  double progress = 0;  ///< 0..1, monotone
+  std::uint64_t units = 0;
+  std::uint64_t answers = 0;            ///< pairs found so far
+  double eta_lo_s = -1, eta_hi_s = -1;  ///< -1: not known yet
+  std::uint64_t deadline_ms = 0;
+};
+
+struct SourceState {
+  std::string name;                  ///< URL
+  std::string state = "connecting";  ///< connecting, connected, unreachable, refused
+  std::string detail;
+  std::uint64_t latency_ms = 0;
+  std::uint64_t switches = 0;
+  std::uint64_t height = 0;
+  std::string node_pub;
+  bool operator_trusted = true;
+};
+
+struct ResultCounts {
+  std::uint64_t accepted = 0, stale = 0, rejected = 0, wrong = 0;
+};
+
+struct Snapshot {
+  std::string version;
+  std::uint64_t started_ms = 0;
+  std::string worker_pub;
+  std::string mode = "running";  ///< running, paused, finishing, stopping
+  std::vector<Reason> reasons;
+  SourceState source;
+  std::vector<JobState> jobs;
+  std::vector<DeviceState> devices;
+  ResultCounts results;
+  std::uint64_t pairs_found = 0;
+  std::uint64_t credit_microcobble = 0;
+  std::uint64_t balance_units = 0;  ///< 1e-8 BTK, as the node last said
+  std::uint64_t store_queued = 0;   ///< finished, not yet receipted
+  std::uint64_t store_bytes = 0;
+};
+
+/// Thread-safe holder. Writers pass a function that edits the tree; readers take copies.
+class State {
+ public:
+  explicit State(const Clock& clock = system_clock()) : clock_(clock) {}
+  void update(const std::function<void(Snapshot&)>& edit);
+  Snapshot snapshot() const;
+  std::uint64_t version() const;
+  /// Waits until version() > `seen` or the time is over; returns the version.
+  std::uint64_t wait_change(std::uint64_t seen, unsigned timeout_ms) const;
+  /// Wakes all waiters (shutdown).
+  void wake();
+
+ private:
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::uint64_t version_ = 0;
+  Snapshot tree_;
+};
+
+/// The stable JSON of ux.md 3, used by /v1/state, `status --json` and the events. Values that are not known are null,
+/// never 0.
+std::string to_json(const Snapshot& snapshot, const Clock& clock, int indent = -1);
+/// Prometheus text, stable names with units.
+std::string to_prometheus(const Snapshot& snapshot, const Clock& clock);
+/// People's text for `status`; `color` only when the output is a terminal.
+std::string to_text(const Snapshot& snapshot, const Clock& clock, bool color);
+
+}  // namespace sparkmill::worker
