@@ -2,7 +2,6 @@
 # sparkmill_embed(<target> <namespace::symbol> <file>): adds the file's bytes to the target as
 #   namespace <namespace> { extern const unsigned char <symbol>[]; extern const std::size_t <symbol>_size; }
 # through the assembler's .incbin, so large files cost no compile time.
-enable_language(ASM)
 function(sparkmill_embed target symbol file)
   get_filename_component(path ${file} ABSOLUTE)
   set(out ${CMAKE_CURRENT_BINARY_DIR}/embed_${symbol}.S)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# sparkmill_test(<name> LABELS <unit|conformance|fuzz|e2e|gpu> SOURCES <files> LIBS <targets> [TIMEOUT s])
+# One GoogleTest program, one ctest entry, so that the count of ctest is the count of programs; the cases are in its output.
+function(sparkmill_test name)
+  cmake_parse_arguments(T "" "TIMEOUT" "LABELS;SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${T_SOURCES})
+  target_link_libraries(${name} PRIVATE ${T_LIBS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE SPARKMILL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SPARKMILL_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+endfunction()
+
+# sparkmill_fuzz(<name> SOURCES <files> LIBS <targets>): a libFuzzer target; its seed corpus is tests/fuzz/corpus/<name>.
+# With SPARKMILL_FUZZ_SECONDS > 0 it is a ctest entry that runs that long.
+set(SPARKMILL_FUZZ_SECONDS 10 CACHE STRING "seconds each fuzz target runs under ctest")
+function(sparkmill_fuzz name)
+  if(NOT SPARKMILL_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(T "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(fuzz_${name} ${T_SOURCES})
+  target_link_libraries(fuzz_${name} PRIVATE ${T_LIBS})
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  add_test(NAME fuzz_${name} COMMAND fuzz_${name} -max_total_time=${SPARKMILL_FUZZ_SECONDS} -timeout=10 -rss_limit_mb=2048
+    ${CMAKE_CURRENT_BINARY_DIR}/found_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/found_${name})
+  set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz TIMEOUT 600)
+endfunction()

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of the family `match`, one function a row; kernels/registry.cpp lists them. A missing file is a missing row.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace sparkmill::match {
+
+kernels::Row reference_row();
+kernels::Row avx2_row();
+kernels::Row avx512_row();
+kernels::Row opencl_row();  ///< built when SPARKMILL_HAVE_OPENCL
+kernels::Row cuda_row();    ///< built when SPARKMILL_HAVE_CUDA
+kernels::Row torch_row();   ///< built when SPARKMILL_HAVE_TORCH
+
+}  // namespace sparkmill::match
