@@ -15,7 +15,8 @@ struct sqlite3_stmt;
 
 namespace sparkmill::sqlite {
 
-/// Thrown for failures in the middle of a statement; carries the Status (no_space, locked, corrupt, io_error).
+/// Thrown for failures in the middle of a statement; carries the Status (no_space, locked, corrupt, io_error, duplicate
+/// for a broken UNIQUE or PRIMARY KEY, internal for the rest).
 /// The owner of a database catches it at its boundary and turns it into a Result.
 struct Failure : std::runtime_error {
   Failure(Status c, const std::string& message) : std::runtime_error(message), code(c) {}

@@ -2,6 +2,12 @@
 // Key files and role keys (jobs-and-proofs 1). One 32-byte seed a file; each role has its own Ed25519 key by
 // HKDF-SHA256(seed, info = "sparkmill/key/v1/" | role). One role never signs for another, and no raw message is ever
 // signed: each signature covers a domain string first.
+//
+// Key file, 120 bytes, mode 0600, little-endian:
+//   0 "SMKY" | 4 u16 version = 1 | 6 u8 wrapped (0, 1) | 7 u8 0 | 8 salt[16] | 24 u64 Argon2id passes |
+//   32 u64 Argon2id memory in bytes | 40 nonce[24] | 64 payload[48] | 112 first 8 bytes of SHA-256(bytes 0..111)
+// Not wrapped: payload = seed | 16 zeros, and salt, passes, memory, nonce are zero.
+// Wrapped: payload = crypto_secretbox(seed) under Argon2id(passphrase, salt); passes 1..16, memory 8 KiB..1 GiB.
 #pragma once
 
 #include <filesystem>
@@ -15,6 +21,9 @@ namespace sparkmill::keys {
 
 using PublicKey = std::array<std::uint8_t, 32>;
 using Signature = std::array<std::uint8_t, 64>;
+
+/// The fixed list of roles.
+inline constexpr std::string_view kRoles[] = {"envelope", "request", "receipt", "vrf", "seal", "bls"};
 
 /// A role's signing key in locked memory. Not copyable; never printed.
 class SigningKey {
