@@ -17,17 +17,17 @@ namespace sparkmill::protocol {
 struct Info {
   std::uint32_t protocol = 1;
   std::string version;
-  std::uint64_t time_ms = 0;  ///< the clock that counts for signatures and deadlines
-  keys::PublicKey node_pub{};
-  Id16 boot_id{};  ///< new at each start
+  std::uint64_t time_ms = 0;   ///< the clock that counts for signatures and deadlines
+  keys::PublicKey node_pub{};  ///< role key "receipt": names the node in signed texts and verifies its receipts
+  Id16 boot_id{};              ///< new at each start
   std::uint64_t height = 0;
   std::uint64_t interval_ms = 0;  ///< aimed at between blocks
   Hash32 beacon_anchor{};         ///< H^n of the hash chain's end, published at first start
   bool operator_trusted = true;   ///< single-operator beacon
 };
 
-/// POST /v1/workers. `binding` = envelope key's signature, domain "sparkmill/request-key/v1", over node_pub |
-/// request_pub.
+/// POST /v1/workers; the request itself is signed by the request key that it brings. `binding` = envelope key's
+/// signature, domain "sparkmill/request-key/v1", over node_pub | request_pub.
 struct Registration {
   keys::PublicKey worker_pub{};
   keys::PublicKey request_pub{};
@@ -37,7 +37,7 @@ struct Registration {
   std::vector<std::string> devices;  ///< "cpu: AMD EPYC, 2 lanes, match/cpu/avx512"
 };
 
-/// POST /v1/leases
+/// POST /v1/leases. Texts: at most 16 kinds of 32 bytes, 64 devices of 256 bytes, a name of 128 bytes; max 1 to 16.
 struct LeaseRequest {
   std::vector<std::string> kinds;
   std::uint32_t max = 1;
@@ -51,7 +51,13 @@ struct Lease {
   std::uint32_t openings = 128;  ///< k of the challenge
 };
 
-/// Answer to POST /v1/leases/{id}/commit. The challenge is drawn from beacons height + 2 and height + 3.
+/// Answer to POST /v1/leases/{id}/renew (empty body): the lease's new deadline.
+struct Renewal {
+  std::uint64_t deadline_ms = 0;
+};
+
+/// Answer to POST /v1/leases/{id}/commit, whose body is the envelope (proof::encode). The challenge is drawn from
+/// beacons height + 2 and height + 3.
 struct CommitAnswer {
   std::uint64_t height = 0;
   std::uint64_t open_by_height = 0;
@@ -73,7 +79,9 @@ struct Receipt {
   bool operator_trusted = true;
   keys::Signature signature{};
 };
-/// What `signature` covers (domain "sparkmill/receipt/v1") and what the block's receipts tree hashes, fixed layout.
+/// What `signature` covers (domain "sparkmill/receipt/v1") and what the block's receipts tree hashes: id | job_id |
+/// worker_pub | u8 accepted | len reason | len detail | u64 units | u64 credit | answer_hash | u64 height |
+/// u8 operator_trusted.
 Bytes signed_bytes(const Receipt& receipt);
 
 /// GET /v1/blocks/{height}; {height} may be "latest".
@@ -106,6 +114,7 @@ std::string to_json(const Info&);
 std::string to_json(const Registration&);
 std::string to_json(const LeaseRequest&);
 std::string to_json(const std::vector<Lease>&);
+std::string to_json(const Renewal&);
 std::string to_json(const CommitAnswer&);
 std::string to_json(const Receipt&);
 std::string to_json(const Block&);
@@ -114,10 +123,15 @@ Result<Info> info_from_json(std::string_view);
 Result<Registration> registration_from_json(std::string_view);
 Result<LeaseRequest> lease_request_from_json(std::string_view);
 Result<std::vector<Lease>> leases_from_json(std::string_view);
+Result<Renewal> renewal_from_json(std::string_view);
 Result<CommitAnswer> commit_answer_from_json(std::string_view);
 Result<Receipt> receipt_from_json(std::string_view);
 Result<Block> block_from_json(std::string_view);
 Result<Account> account_from_json(std::string_view);
+
+/// The HTTP status of an error answer, and back when a body cannot be read.
+int http_status(Status status);
+Status status_of_http(int http_status);
 
 /// {code, message, hint} of an error answer; never fails (an unreadable body becomes code "internal").
 Error error_from_json(std::string_view body, int http_status);
