@@ -207,7 +207,9 @@ std::string to_json(const Block& m) {
                    {"beacon", to_hex(m.beacon)},
                    {"reward_units", m.reward_units},
                    {"receipts", m.receipts},
-                   {"fallback", m.fallback}});
+                   {"fallback", m.fallback},
+                   {"beacon_anchor", to_hex(m.beacon_anchor)},
+                   {"bits", m.bits}});
 }
 
 Result<Block> block_from_json(std::string_view text) {
@@ -223,6 +225,8 @@ Result<Block> block_from_json(std::string_view text) {
     m.reward_units = r.integer("reward_units", 0, kMax63);
     m.receipts = static_cast<std::uint32_t>(r.integer("receipts", 0, 0xffffffff));
     m.fallback = r.boolean("fallback");
+    m.beacon_anchor = r.array<32>("beacon_anchor");
+    m.bits = r.integer("bits", 0, kMax63);
   });
 }
 

@@ -84,7 +84,8 @@ struct Receipt {
 /// u8 operator_trusted.
 Bytes signed_bytes(const Receipt& receipt);
 
-/// GET /v1/blocks/{height}; {height} may be "latest".
+/// GET /v1/blocks/{height}; {height} may be "latest". `hash` is the Bytom header hash (Tensority page 4.2) of version
+/// 1, height, previous, time_ms, receipts_root, beacon_anchor (in the place of the status hash), bits, nonce.
 struct Block {
   std::uint64_t height = 0;
   Hash32 hash{};
@@ -97,7 +98,13 @@ struct Block {
   std::uint64_t reward_units = 0;  ///< emission of this block, 1e-8 BTK
   std::uint32_t receipts = 0;
   bool fallback = false;
+  Hash32 beacon_anchor{};  ///< beacon chain in force for the next block: its secret hashes down to this
+  std::uint64_t bits = 0;  ///< difficulty; a value that every nonce meets until Tensority
 };
+
+/// GET /v1/events (server-sent). `block`: to_json(Block). `challenge`: {"lease_id", "height"}, sent when block
+/// height = commit height + 3 is there, so the opening can be made. `cancel`: {"lease_id", "reason"}: the lease is
+/// void. POST open and GET receipts answer 202 with {code: "pending"} and Retry-After while the check still runs.
 
 /// GET /v1/accounts/{pub}. Amounts in 1e-8 BTK.
 struct Account {
