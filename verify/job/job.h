@@ -7,7 +7,9 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -30,6 +32,9 @@ struct Job {
   Bytes params;                          ///< layout fixed by the kind
   std::vector<Hash32> blobs;             ///< SHA-256 of each input, order fixed by the kind
 };
+
+inline constexpr std::size_t kMaxParams = 64 * 1024;
+inline constexpr std::size_t kMaxBlobs = 64;
 
 /// Canonical bytes: u16 kind, u64 epoch, u64 deadline, u64 credit, u32 length + params, u32 count + hashes.
 Bytes canonical(const Job& job);
@@ -67,6 +72,9 @@ class MemoryBlobs final : public BlobSource {
 struct Binding {
   Bytes context;
   std::array<std::uint8_t, 32> worker_pub{};
+  static Binding to_lease(const Id16& lease_id, const std::array<std::uint8_t, 32>& worker_pub) {
+    return {Bytes(lease_id.begin(), lease_id.end()), worker_pub};
+  }
 };
 
 /// A part of a job that one kernel runs in one go. The meaning of `range` belongs to the kind (match.h: ti0, ti1, tj0,
@@ -84,13 +92,30 @@ struct Outcome {
   Bytes answer;                ///< match.h: u32 count, count * (u32 i, u32 j), row-major by tile then pair
 };
 
+/// What a checker found: empty `reason` means all is well; otherwise a stable code and a sentence.
+/// A lie is a Finding, not an Error.
+struct Finding {
+  std::string reason;  ///< "leaf_mismatch", "missing_pair", "malformed", ...
+  std::string detail;
+  bool ok() const { return reason.empty(); }
+};
+
+/// Result of recomputing opened leaves.
+struct OpeningCheck {
+  Finding finding;
+  std::vector<Hash32> leaves;  ///< recomputed leaf hashes in the order asked for; empty unless finding.ok()
+};
+
 class Executor;
 
 /// A validated job with its inputs at hand. Immutable, shared by threads; run() is re-entrant with different kernels.
 class Work {
  public:
   virtual ~Work() = default;
+  virtual const Job& job() const = 0;
   virtual kernels::Family family() const = 0;
+  /// The same inputs bound to another lease: shares what was parsed, derives new digest keys. Nothing is read again.
+  virtual std::unique_ptr<Work> rebind(const Binding& binding) const = 0;
   virtual std::uint64_t units() const = 0;  ///< total, in the kind's unit (match.h: pairs x leaves, weighted by n/2048)
   virtual std::uint64_t leaf_count() const = 0;
   /// Slices of about `target_units` that cover the job once, in a fixed order that depends only on the job and target.
@@ -104,12 +129,16 @@ class Work {
 
   /// Opening: what the verifier needs for these leaf indices (sorted, distinct) beside the Merkle paths.
   virtual Result<Bytes> open(const Outcome& outcome, std::span<const std::uint64_t> leaves) const = 0;
-  /// Verifier side. Recomputes the opened leaves with `executor`, compares; `opening` comes from open().
-  /// Returns the leaf hashes in the order of `leaves`. Error: mismatch (a wrong leaf), bad_input (malformed).
-  virtual Result<std::vector<Hash32>> check_opening(ByteView opening, std::span<const std::uint64_t> leaves,
-                                                    Executor& executor) const = 0;
+  /// Verifier side. Recomputes the opened leaves with `executor` and compares them with `opening` (from open()) and
+  /// with what `answer` claims in these leaves. Findings: "malformed", "leaf_mismatch", "missing_pair", "false_pair".
+  /// Error: only what the executor reports.
+  virtual Result<OpeningCheck> check_opening(ByteView opening, std::span<const std::uint64_t> leaves, ByteView answer,
+                                             Executor& executor) const = 0;
   /// Recomputes every claim of the answer. Error: mismatch naming the first false claim; bad_input.
   virtual Done check_answer(ByteView answer) const = 0;
+  /// The outcome that evidence and answer describe (verifier mode). Error: bad_input when they do not fit each other or
+  /// the job; nothing is recomputed here.
+  virtual Result<Outcome> rebuild(ByteView evidence, ByteView answer) const = 0;
 };
 
 /// Runs slices on whatever it has: the scheduler in the worker, a plain loop elsewhere.
@@ -144,6 +173,8 @@ struct KindRow {
   /// Weight table (jobs and proofs 9): micro-cobblestones per 2^30 units.
   std::uint64_t credit_microcobble_per_gi_unit;
 };
+/// floor(units * weight / 2^30), in 1e-6 cobblestones.
+std::uint64_t credit_microcobble(const KindRow& row, std::uint64_t units);
 std::span<const KindRow> kinds();
 const KindRow* find_kind(Kind kind);
 /// find_kind + open; an unknown kind is Status::unsupported.
