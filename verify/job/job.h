@@ -136,8 +136,8 @@ class Work {
                                              Executor& executor) const = 0;
   /// Recomputes every claim of the answer. Error: mismatch naming the first false claim; bad_input.
   virtual Done check_answer(ByteView answer) const = 0;
-  /// The outcome that evidence and answer describe (verifier mode). Error: bad_input when they do not fit each other or
-  /// the job; nothing is recomputed here.
+  /// The outcome that evidence and answer describe (verifier mode); nothing is recomputed here. Error: bad_input when
+  /// one does not fit the job, mismatch when they contradict each other.
   virtual Result<Outcome> rebuild(ByteView evidence, ByteView answer) const = 0;
 };
 

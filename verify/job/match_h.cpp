@@ -146,8 +146,8 @@ Result<Outcome> MatchWork::rebuild(ByteView evidence, ByteView answer) const {
     while (end < pairs.size() && grid.tile_of(pairs[end]) == tile) ++end;
     const match::TileRange r = grid.range_of(tile);
     if (end - at != count) {
-      return fail(Status::bad_input, "evidence: " + where(r) + " counts " + std::to_string(count) +
-                                         " pairs, the answer has " + std::to_string(end - at));
+      return fail(Status::mismatch, "evidence: " + where(r) + " counts " + std::to_string(count) +
+                                        " pairs, the answer has " + std::to_string(end - at));
     }
     out.leaves.push_back(
         leaf_hash(r.ti_begin, r.tj_begin, entry.first(stride - sizeof count), std::span(pairs).subspan(at, count)));

@@ -152,7 +152,9 @@ Result<Verdict> check_file_proof(const job::Work& work, ByteView body, const Has
   const Verdict claims = check_claims(work, parsed->answer);
   if (!claims.accepted) return claims;
   const auto outcome = work.rebuild(parsed->evidence, parsed->answer);
-  if (!outcome) return refuse("malformed", outcome.error().message);
+  if (!outcome) {
+    return refuse(outcome.status() == Status::mismatch ? "answer_mismatch" : "malformed", outcome.error().message);
+  }
   if (merkle::root(outcome->leaves) != parsed->root) {
     return refuse("root_mismatch", "digests, counts and pairs do not give the root in the file");
   }

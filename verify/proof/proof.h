@@ -56,7 +56,8 @@ struct Verdict {
   bool accepted = false;
   /// Stable code: "accepted"; "malformed" (bytes do not parse or fit the job), "leaf_count", "false_pair" (a claim is
   /// not true), "leaf_mismatch" (an opened leaf is not what was computed), "missing_pair" (an opened leaf has a pair
-  /// that the answer lacks), "root_mismatch" (leaves and paths do not give the committed root), "wrong_job".
+  /// that the answer lacks), "root_mismatch" (leaves and paths do not give the committed root), "wrong_job",
+  /// "answer_mismatch" (a file proof's counts contradict its answer).
   std::string reason;
   std::string detail;
 };
