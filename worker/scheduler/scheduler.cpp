@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lanes and slices; devices are chosen in devices.cpp.
+#include "worker/scheduler/scheduler.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "worker/scheduler/lanes.h"
+
+namespace sparkmill::worker {
+
+namespace {
+
+constexpr unsigned kMaxFailures = 3;
+constexpr unsigned kMaxSliceFaults = 4;
+/// Lanes look up this often for timed pauses and retries; work itself wakes them at once.
+constexpr auto kLookUp = std::chrono::milliseconds(200);
+
+/// What says more about the device than about the job.
+bool device_fault(Status code) {
+  return code == Status::no_device || code == Status::self_test_failed || code == Status::timeout ||
+         code == Status::internal || code == Status::io_error;
+}
+
+std::uint64_t clock_us(clockid_t id) {
+  timespec t{};
+  ::clock_gettime(id, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_nsec) / 1'000;
+}
+
+void lower_priority() {
+  // Both act on this thread alone; a refusal only means ordinary priority.
+  const sched_param param{};
+  (void)::sched_setscheduler(0, SCHED_BATCH, &param);
+  (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 19);
+}
+
+}  // namespace
+
+std::uint64_t steady_us() { return clock_us(CLOCK_MONOTONIC); }
+std::uint64_t thread_cpu_us() { return clock_us(CLOCK_THREAD_CPUTIME_ID); }
+
+Scheduler::Scheduler(SchedulerSettings settings, Hardware hardware, State& state, const Clock& clock)
+    : settings_(std::move(settings)), hardware_(std::move(hardware)), state_(state), clock_(clock) {}
+
+Scheduler::~Scheduler() {
+  stop();
+  for (auto& device : devices_) {
+    for (Lane& lane : device->lanes) {
+      if (lane.thread.joinable()) lane.thread.join();
+    }
+  }
+}
+
+Result<std::unique_ptr<Scheduler>> Scheduler::start(SchedulerSettings settings, Hardware hardware, State& state,
+                                                    const Clock& clock, std::function<void(const std::string&)> say) {
+  std::unique_ptr<Scheduler> s(new Scheduler(std::move(settings), std::move(hardware), state, clock));
+  if (!say) say = [](const std::string&) {};
+  SPARKMILL_TRY(s->prepare(say));
+  for (auto& device : s->devices_) {
+    for (Lane& lane : device->lanes) {
+      lane.thread = std::thread([self = s.get(), &lane] { self->lane_loop(lane); });
+    }
+  }
+  s->publish();
+  return s;
+}
+
+Done Scheduler::run(const job::Work& work, std::span<const job::Slice> slices, std::uint64_t deadline_ms,
+                    const std::function<Done(const job::Slice&, Bytes)>& done, const StopToken& stop) {
+  Run run;
+  run.work = &work;
+  run.deadline_ms = deadline_ms;
+  run.pending.assign(slices.begin(), slices.end());
+  run.done = &done;
+  std::unique_lock lock(mutex_);
+  auto place = std::find_if(runs_.begin(), runs_.end(), [&](const Run* r) { return r->deadline_ms > deadline_ms; });
+  auto mine = runs_.insert(place, &run);
+  work_.notify_all();
+  while (!run.over()) {
+    progress_.wait_for(lock, std::chrono::milliseconds(50));
+    if (run.error) continue;
+    if (stop.stop_requested()) {
+      run.error = fail(Status::cancelled, "stopped");
+      run.cancel.request_stop();
+    } else if (stopping_) {
+      run.error = fail(Status::cancelled, "stopped");
+    }
+  }
+  runs_.erase(mine);
+  progress_.notify_all();  // stop() waits for the last run
+  if (run.error) return *run.error;
+  return sparkmill::done();
+}
+
+std::uint64_t Scheduler::target_units() const {
+  std::lock_guard lock(mutex_);
+  double slowest = 0;
+  std::uint64_t batch = 0;
+  for (const auto& d : devices_) {
+    if (!d->used || d->quarantined || d->lane_rate <= 0) continue;
+    slowest = slowest == 0 ? d->lane_rate : std::min(slowest, d->lane_rate);
+    batch = std::max(batch, d->batch_units);
+  }
+  if (slowest == 0) return 1u << 26;
+  const double by_time = slowest * static_cast<double>(settings_.slice_ms) / 1000.0;
+  // A fast device wants big batches, but a slow one beside it must still end a slice within two seconds.
+  const double target = std::min(std::max(by_time, static_cast<double>(batch)), std::max(by_time, slowest * 2.0));
+  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(target));
+}
+
+bool Scheduler::allowed(const Device& device) const {
+  if (!device.used || device.quarantined || device.paused || device.finishing) return false;
+  return device.retry_at == 0 || clock_.steady_ms() >= device.retry_at;
+}
+
+Scheduler::Run* Scheduler::next_run() const {
+  for (Run* run : runs_) {
+    if (!run->error && !run->pending.empty()) return run;
+  }
+  return nullptr;
+}
+
+void Scheduler::lane_loop(Lane& lane) {
+  if (settings_.low_priority && lane.device->info.backend == kernels::Backend::cpu) lower_priority();
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    Device& device = *lane.device;
+    if (device.paused && device.paused_until_ms != 0 && clock_.unix_ms() >= device.paused_until_ms) {
+      device.paused = false;
+      device.paused_until_ms = 0;
+    }
+    if (!allowed(device)) {
+      work_.wait_for(lock, kLookUp);
+      continue;
+    }
+    if (lane.generation != device.generation && !make_kernels(lane, lock)) continue;
+    Run* run = next_run();
+    if (run == nullptr) {
+      work_.wait_for(lock, kLookUp);
+      continue;
+    }
+    run_slice(lane, *run, lock);
+  }
+}
+
+bool Scheduler::make_kernels(Lane& lane, std::unique_lock<std::mutex>& lock) {
+  Device& device = *lane.device;
+  const unsigned generation = device.generation;
+  lane.kernels.clear();
+  std::map<kernels::Family, std::unique_ptr<kernels::Kernel>> made;
+  std::optional<Error> error;
+  lock.unlock();
+  for (const auto& [family, choice] : device.rows) {  // rows never change after start
+    auto kernel = hardware_.make(*choice.row, device.info);
+    if (!kernel) {
+      error = kernel.error();
+      break;
+    }
+    made.emplace(family, std::move(*kernel));
+  }
+  lock.lock();
+  if (error) {
+    device_failed(device, generation, *error);
+    return false;
+  }
+  lane.kernels = std::move(made);
+  lane.generation = generation;
+  device.retry_at = 0;
+  return true;
+}
+
+void Scheduler::device_failed(Device& device, unsigned generation, const Error& error) {
+  ++device.errors;
+  log::get("scheduler")->warn("{}: {}", device.info.id, error.message);
+  if (generation != device.generation) return;  // another lane has reported this loss
+  ++device.generation;
+  ++device.failures;
+  if (device.failures == 1) {
+    device.failure_texts.clear();
+    device.failed_since_ms = clock_.unix_ms();
+  }
+  device.failure_texts.push_back(error.message);
+  if (device.failures >= kMaxFailures) {
+    device.quarantined = true;
+    log::get("scheduler")->error("{}: quarantined after {} failures in a row", device.info.id, device.failures);
+    progress_.notify_all();
+    return;
+  }
+  device.retry_at = clock_.steady_ms() + (settings_.retry_ms << (device.failures - 1));
+}
+
+void Scheduler::run_slice(Lane& lane, Run& run, std::unique_lock<std::mutex>& lock) {
+  Device& device = *lane.device;
+  const job::Slice slice = run.pending.front();
+  run.pending.pop_front();
+  ++run.running;
+  ++device.running;
+  lane.slice_since_us = steady_us();
+  const StopToken cancel = run.cancel.token();
+  auto kernel = lane.kernels.find(run.work->family());
+  kernels::Kernel* const instance = kernel == lane.kernels.end() ? nullptr : kernel->second.get();
+  lock.unlock();
+
+  const std::uint64_t cpu0 = thread_cpu_us(), t0 = steady_us();
+  Result<Bytes> result = instance == nullptr
+                             ? Result<Bytes>(fail(Status::unsupported, device.info.id + ": no kernel of this family"))
+                             : run.work->run(slice, *instance, cancel);
+  const std::uint64_t took_us = steady_us() - t0, cpu_us = thread_cpu_us() - cpu0;
+
+  lock.lock();
+  lane.slice_since_us = 0;
+  --device.running;
+  device.wall_us += took_us;
+  device.cpu_us += cpu_us;
+  if (result) {
+    ++device.slices;
+    device.units += slice.units;
+    device.failures = 0;
+    device.failure_texts.clear();
+    device.meter->add(clock_.steady_ms(), static_cast<double>(slice.units));
+    const double rate =
+        static_cast<double>(slice.units) * 1e6 / static_cast<double>(std::max<std::uint64_t>(took_us, 1));
+    device.lane_rate = device.lane_rate <= 0 ? rate : 0.8 * device.lane_rate + 0.2 * rate;
+  }
+  lock.unlock();
+  settle(lane, run, slice, result);
+  lock.lock();
+  --run.running;
+  if (run.over()) progress_.notify_all();
+}
+
+void Scheduler::settle(Lane& lane, Run& run, const job::Slice& slice, Result<Bytes>& result) {
+  std::optional<Error> error;
+  if (result) {
+    std::lock_guard guard(run.done_mutex);
+    auto handed = (*run.done)(slice, std::move(*result));
+    if (!handed) error = handed.error();
+  } else {
+    error = result.error();
+  }
+  if (!error) return;
+  std::lock_guard lock(mutex_);
+  if (device_fault(error->code) && !result) {
+    device_failed(*lane.device, lane.generation, *error);
+    if (++run.faults[slice.index] < kMaxSliceFaults && !run.error) {
+      run.pending.push_front(slice);
+      work_.notify_all();
+      return;
+    }
+  }
+  if (!run.error) run.error = *error;
+}
+
+void Scheduler::stop() {
+  std::unique_lock lock(mutex_);
+  if (!stopping_) {
+    stopping_ = true;
+    work_.notify_all();
+    progress_.notify_all();
+  }
+  // Running slices may end and be kept; one that takes far longer than planned is cut short.
+  const auto grace = std::chrono::milliseconds(std::max<std::uint64_t>(1'000, 4 * settings_.slice_ms));
+  progress_.wait_for(lock, grace, [&] { return runs_.empty(); });
+  for (Run* run : runs_) run->cancel.request_stop();
+}
+
+Scheduler::Busy Scheduler::busy() const {
+  std::lock_guard lock(mutex_);
+  Busy sum;
+  const std::uint64_t now = steady_us();
+  for (const auto& device : devices_) {
+    if (!device->used) continue;
+    sum.wall_us += device->wall_us;
+    sum.cpu_us += device->cpu_us;
+    sum.units += device->units;
+    sum.lanes += static_cast<unsigned>(device->lanes.size());
+    for (const Lane& lane : device->lanes) {
+      if (lane.slice_since_us != 0 && now > lane.slice_since_us) sum.wall_us += now - lane.slice_since_us;
+    }
+  }
+  return sum;
+}
+
+bool Scheduler::dead() const {
+  std::lock_guard lock(mutex_);
+  return std::none_of(devices_.begin(), devices_.end(), [](const auto& d) { return d->used && !d->quarantined; });
+}
+
+}  // namespace sparkmill::worker
