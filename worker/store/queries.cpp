@@ -97,9 +97,9 @@ Done Store::put_slice(const Id16& lease, SliceRow slice) {
   return enqueue({[lease, row](sqlite::Database& db) {
                     // The lease may have been given up meanwhile: its slices are not wanted then.
                     db.prepare(
-                          "INSERT OR REPLACE INTO slices(lease_id, slice, answers, result) SELECT ?1, ?2, ?3, ?4 "
+                          "INSERT OR REPLACE INTO slices(lease_id, slice, result) SELECT ?1, ?2, ?3 "
                           "WHERE EXISTS (SELECT 1 FROM leases WHERE lease_id = ?1 AND phase = 1)")
-                        .all(ByteView(lease), row->index, row->answers, ByteView(row->result))
+                        .all(ByteView(lease), row->index, ByteView(row->result))
                         .run();
                   },
                   bytes, nullptr});
@@ -109,24 +109,22 @@ Result<std::vector<SliceRow>> Store::slices(const Id16& lease) {
   std::vector<SliceRow> out;
   SPARKMILL_TRY(call([&](sqlite::Database& db) {
     out.clear();
-    sqlite::Statement s = db.prepare("SELECT slice, answers, result FROM slices WHERE lease_id = ?1 ORDER BY slice");
+    sqlite::Statement s = db.prepare("SELECT slice, result FROM slices WHERE lease_id = ?1 ORDER BY slice");
     s.all(ByteView(lease));
     while (s.step()) {
-      out.push_back({static_cast<std::uint32_t>(s.integer(0)), static_cast<std::uint64_t>(s.integer(1)), s.blob(2)});
+      out.push_back({static_cast<std::uint32_t>(s.integer(0)), s.blob(1)});
     }
   }));
   return out;
 }
 
-Result<std::vector<SliceRow>> Store::slice_heads(const Id16& lease) {
-  std::vector<SliceRow> out;
+Result<std::vector<std::uint32_t>> Store::slice_indices(const Id16& lease) {
+  std::vector<std::uint32_t> out;
   SPARKMILL_TRY(call([&](sqlite::Database& db) {
     out.clear();
-    sqlite::Statement s = db.prepare("SELECT slice, answers FROM slices WHERE lease_id = ?1 ORDER BY slice");
+    sqlite::Statement s = db.prepare("SELECT slice FROM slices WHERE lease_id = ?1 ORDER BY slice");
     s.all(ByteView(lease));
-    while (s.step()) {
-      out.push_back({static_cast<std::uint32_t>(s.integer(0)), static_cast<std::uint64_t>(s.integer(1)), {}});
-    }
+    while (s.step()) out.push_back(static_cast<std::uint32_t>(s.integer(0)));
   }));
   return out;
 }

@@ -14,7 +14,7 @@ CREATE TABLE leases(
 CREATE INDEX leases_by_phase ON leases(phase);
 CREATE TABLE jobs(job_id BLOB PRIMARY KEY, job BLOB NOT NULL);
 CREATE TABLE slices(
-  lease_id BLOB NOT NULL, slice INTEGER NOT NULL, answers INTEGER NOT NULL, result BLOB NOT NULL,
+  lease_id BLOB NOT NULL, slice INTEGER NOT NULL, result BLOB NOT NULL,
   PRIMARY KEY(lease_id, slice));
 CREATE TABLE commits(
   lease_id BLOB PRIMARY KEY, root BLOB NOT NULL, leaf_count INTEGER NOT NULL, answer_hash BLOB NOT NULL,

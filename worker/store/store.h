@@ -57,7 +57,6 @@ struct LeaseRow {
 
 struct SliceRow {
   std::uint32_t index = 0;
-  std::uint64_t answers = 0;
   Bytes result;
 };
 
@@ -99,8 +98,8 @@ class Store {
   /// Queues one slice result; waits only while the queue is full. Error: the store has given up.
   Done put_slice(const Id16& lease, SliceRow slice);
   Result<std::vector<SliceRow>> slices(const Id16& lease);
-  /// Indices and answer counts only: what a resumed job has done already.
-  Result<std::vector<SliceRow>> slice_heads(const Id16& lease);
+  /// Indices only: what a resumed job has done already.
+  Result<std::vector<std::uint32_t>> slice_indices(const Id16& lease);
   Done put_commit(const LeaseRow& lease);  ///< root, leaf_count, answer_hash, answers, commit; phase = committed
   Done set_commit_answer(const Id16& lease, const protocol::CommitAnswer& answer);  ///< phase = waiting
   Done put_opening(const Id16& lease, ByteView envelope);                           ///< phase = opening
