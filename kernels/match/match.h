@@ -101,4 +101,7 @@ std::uint32_t score_word(const std::uint8_t* request_row, const std::uint8_t* us
 /// Checks what run() requires of a task; every row calls it first. Error: bad_argument with the reason.
 Done check_task(const Task& task);
 
+/// The too_large error of a slice that found more than kMaxPairsPerSlice pairs.
+Error too_many_pairs();
+
 }  // namespace sparkmill::match

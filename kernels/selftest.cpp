@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the known answers of kernels/match/vectors.h.
+#include "kernels/selftest.h"
+
+#include <algorithm>
+#include <string>
+
+#include "kernels/match/known.h"
+
+namespace sparkmill::kernels {
+namespace {
+
+std::string first_difference(const match::TileResults& got, const match::KnownAnswer& want) {
+  for (std::size_t d = 0; d < want.digests.size(); ++d) {
+    if (d >= got.digests.size() || got.digests[d] != want.digests[d]) return "digest " + std::to_string(d);
+  }
+  if (got.digests.size() != want.digests.size()) return "number of digests";
+  if (!std::equal(got.counts.begin(), got.counts.end(), want.counts.begin(), want.counts.end())) return "pair counts";
+  if (got.pairs.size() != want.pairs.size()) return "number of pairs";
+  for (std::size_t p = 0; p < want.pairs.size(); ++p) {
+    if (got.pairs[p] != want.pairs[p]) return "pair " + std::to_string(p);
+  }
+  return {};
+}
+
+Done match_self_test(std::string_view row_id, match::Kernel& kernel) {
+  for (const match::KnownAnswer& known : match::known_answers()) {
+    const match::KnownTask task(known);
+    for (const bool force_masked : {false, true}) {
+      match::TileResults got;
+      SPARKMILL_TRY(kernel.run(task.task(force_masked), got, StopToken()));
+      const std::string difference = first_difference(got, known);
+      if (!difference.empty()) {
+        return fail(Status::self_test_failed,
+                    "row " + std::string(row_id) + ", known answer \"" + std::string(known.name) + "\": " + difference +
+                        " is wrong",
+                    "this device or its driver computes wrong results; it must not be used");
+      }
+    }
+  }
+  return done();
+}
+
+}  // namespace
+
+Done self_test(Family family, std::string_view row_id, Kernel& kernel) {
+  switch (family) {
+    case Family::match: {
+      auto* match_kernel = dynamic_cast<match::Kernel*>(&kernel);
+      if (match_kernel == nullptr) return fail(Status::internal, std::string(row_id) + " is not a match kernel");
+      return match_self_test(row_id, *match_kernel);
+    }
+  }
+  return fail(Status::internal, "no self-test for this family");
+}
+
+}  // namespace sparkmill::kernels
