@@ -86,8 +86,7 @@ std::map<std::string, std::string> process_environment();
 /// $XDG_CONFIG_HOME/sparkmill/config.json, or below $HOME/.config.
 std::filesystem::path default_file(const std::map<std::string, std::string>& environment);
 
-/// Reads, checks and layers. Errors: bad_config (exit 3) naming file, key, value and range; not_found for a file that
-/// was named and is not there.
+/// Reads, checks and layers. Errors: bad_config (exit 3) naming file, key, value and range.
 Result<Config> load(const Inputs& inputs);
 
 /// What the worker and the log need. `node` may be empty: the caller starts the embedded node and fills node_url.

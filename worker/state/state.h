@@ -96,7 +96,8 @@ struct Snapshot {
 /// Thread-safe holder. Writers pass a function that edits the tree; readers take copies.
 class State {
  public:
-  explicit State(const Clock& clock = system_clock()) : clock_(clock) {}
+  /// Starts with the version of this program and the time of now.
+  explicit State(const Clock& clock = system_clock());
   void update(const std::function<void(Snapshot&)>& edit);
   Snapshot snapshot() const;
   std::uint64_t version() const;
@@ -106,7 +107,6 @@ class State {
   void wake();
 
  private:
-  const Clock& clock_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::uint64_t version_ = 0;

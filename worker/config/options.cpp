@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of settings: command line, environment, file, pages and checks all come from here.
+#include <algorithm>
+
+#include "worker/config/config.h"
+
+namespace sparkmill::config {
+
+namespace {
+
+constexpr std::uint64_t kMiB = 1ull << 20;
+constexpr std::uint64_t kTiB = 1ull << 40;
+
+/// Defaults of the four profiles where they differ from the built-in one.
+struct Profiles {
+  std::string_view quiet{}, balanced{}, full{}, bench{};
+};
+
+constexpr Option text(std::string_view name, std::string_view value, std::string_view help, Type type = Type::text) {
+  return {name, type, value, {}, {}, {}, {}, 0, 0, {}, {}, false, help};
+}
+constexpr Option number(std::string_view name, std::string_view value, std::uint64_t min, std::uint64_t max,
+                        std::string_view unit, std::string_view help, Profiles p = {}) {
+  return {name, Type::number, value, p.quiet, p.balanced, p.full, p.bench, min, max, unit, {}, false, help};
+}
+constexpr Option flag(std::string_view name, std::string_view value, std::string_view help, Profiles p = {}) {
+  return {name, Type::flag, value, p.quiet, p.balanced, p.full, p.bench, 0, 0, {}, {}, false, help};
+}
+constexpr Option choice(std::string_view name, std::string_view value, std::string_view choices, std::string_view help,
+                        Profiles p = {}) {
+  return {name, Type::choice, value, p.quiet, p.balanced, p.full, p.bench, 0, 0, {}, choices, false, help};
+}
+constexpr Option live(Option option) {
+  option.live = true;
+  return option;
+}
+
+constexpr Option kOptions[] = {
+    choice("profile", "balanced", "quiet|balanced|full|bench",
+           "Set of defaults: quiet and balanced leave one core free, full and bench take all; quiet works in shorter "
+           "slices, bench runs at normal priority and logs warnings only"),
+    text("data", "${XDG_DATA_HOME}/sparkmill", "Folder of the store, the blob cache, the key and the API token",
+         Type::path),
+    text("key", "${data}/worker.key", "Key file; made at the first run", Type::path),
+    text("passphrase_file", "", "File whose first line is the passphrase of the key file; empty: not wrapped",
+         Type::path),
+    text("node", "", "URL of the node to work for; empty: the embedded demo node"),
+    text("ca_file", "", "PEM file with an extra certificate authority for https nodes", Type::path),
+    text("name", "${HOSTNAME}", "Name shown to the operator of the node"),
+    text("devices", "", "Ids of the devices to use, as `sparkmill devices` lists them; empty: all", Type::list),
+    text("backend", "", "Kernel row forced on every device it fits, for example cpu/avx2; empty: the best one"),
+    number("cpu_lanes", "0", 0, 4096, "", "Kernel instances on the CPU; 0: as many as the profile says"),
+    flag("low_priority", "true", "Run CPU lanes at the lowest priority (nice 19)", {{}, {}, "false", "false"}),
+    number("blob_cache_bytes", "4294967296", 64 * kMiB, 64 * kTiB, "bytes", "Size limit of the cache of job inputs"),
+    number("jobs_in_flight", "3", 1, 64, "", "Leases held at once, so that waiting for a challenge overlaps with work",
+           {"2", {}, "4", "4"}),
+    number("slice_ms", "250", 10, 10'000, "ms", "Length of a slice that a device works on without a break",
+           {"100", {}, {}, {}}),
+    number("rounds", "0", 0, 1'000'000'000, "", "End after that many receipts; 0: never"),
+    number("source_patience_s", "0", 0, 604'800, "s",
+           "Give up (exit 6) when the node is unreachable that long; 0: never"),
+    text("api.listen", "127.0.0.1", "Address of the API; beyond loopback every request needs the token"),
+    number("api.port", "7440", 0, 65'535, "", "Port of the API; 0: any free one"),
+    text("api.token_file", "${data}/api.token", "Token that writes need; made at the first start, owner-only",
+         Type::path),
+    live(choice("log.level", "info", "trace|debug|info|warn|error|off", "Least severe messages that are logged",
+                {{}, {}, {}, "warn"})),
+    live(text("log.file", "", "Also log to this file, rotated at 10 MiB, five kept; empty: standard error only",
+              Type::path)),
+    live(flag("log.json", "false", "One JSON object a line instead of text")),
+    number("demo.requests", "8192", 256, 1u << 20, "rows", "Requests in a job of the embedded demo node"),
+    number("demo.users", "8192", 256, 1u << 20, "rows", "Enrolled users in a job of the embedded demo node"),
+    number("demo.interval_ms", "2000", 200, 600'000, "ms", "Block interval of the embedded demo node"),
+    text("demo.predicate", "face.dot>=660", "Predicate of the jobs of the embedded demo node"),
+};
+
+}  // namespace
+
+std::span<const Option> options() { return kOptions; }
+
+const Option* find(std::string_view name) {
+  const auto* it =
+      std::find_if(std::begin(kOptions), std::end(kOptions), [&](const Option& o) { return o.name == name; });
+  return it == std::end(kOptions) ? nullptr : it;
+}
+
+std::string_view name(Type type) {
+  switch (type) {
+    case Type::text: return "text";
+    case Type::path: return "path";
+    case Type::number: return "number";
+    case Type::flag: return "flag";
+    case Type::list: return "list";
+    case Type::choice: return "choice";
+  }
+  return "text";
+}
+
+std::string_view name(Layer layer) {
+  switch (layer) {
+    case Layer::built_in: return "built-in";
+    case Layer::profile: return "profile";
+    case Layer::file: return "file";
+    case Layer::environment: return "environment";
+    case Layer::command_line: return "command line";
+    case Layer::temporary: return "temporary";
+  }
+  return "built-in";
+}
+
+std::string range_text(const Option& option) {
+  switch (option.type) {
+    case Type::number: {
+      std::string out = std::to_string(option.min) + ".." + std::to_string(option.max);
+      if (!option.unit.empty()) out += " " + std::string(option.unit);
+      return out;
+    }
+    case Type::flag: return "true|false";
+    case Type::choice: return std::string(option.choices);
+    case Type::list: return "texts, separated by commas";
+    case Type::path: return "a path";
+    case Type::text: return "a text";
+  }
+  return {};
+}
+
+}  // namespace sparkmill::config

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state as JSON. Key names and meanings are stable; what is not known is null.
+#include <nlohmann/json.hpp>
+
+#include "worker/state/state.h"
+
+namespace sparkmill::worker {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json known(const std::string& s) { return s.empty() ? Json(nullptr) : Json(s); }
+Json known(std::uint64_t v) { return v == 0 ? Json(nullptr) : Json(v); }
+
+Json reasons_json(const std::vector<Reason>& reasons) {
+  Json out = Json::array();
+  for (const Reason& r : reasons) {
+    out.push_back(
+        {{"code", r.code}, {"text", r.text}, {"since_ms", known(r.since_ms)}, {"until_ms", known(r.until_ms)}});
+  }
+  return out;
+}
+
+Json eta(const JobState& job) {
+  if (job.eta_lo_s < 0 || job.eta_hi_s < 0) return nullptr;
+  return Json::array({job.eta_lo_s, job.eta_hi_s});
+}
+
+std::string family(const std::string& kind) { return kind.substr(0, kind.find('.')); }
+
+Json device_json(const DeviceState& d) {
+  const bool measured = d.slices != 0;  // before the first slice there is no rate, and that is not 0
+  const auto rate = [&](double v) { return measured ? Json(v) : Json(nullptr); };
+  return {{"id", d.id},
+          {"name", known(d.name)},
+          {"backend", known(d.backend)},
+          {"driver", known(d.driver)},
+          {"pci", known(d.pci)},
+          {"memory_bytes", known(d.memory_bytes)},
+          {"lanes", d.lanes},
+          {"state", name(d.activity)},
+          {"reasons", reasons_json(d.reasons)},
+          {"kernel", known(d.kernel)},
+          {"kernel_reason", known(d.kernel_reason)},
+          {"batch", known(d.batch)},
+          {"rate", rate(d.rate.s60)},
+          {"rates", {{"s10", rate(d.rate.s10)}, {"s60", rate(d.rate.s60)}, {"m15", rate(d.rate.m15)}}},
+          {"rate_unit", d.rate_unit},
+          {"busy_ms", d.busy_ms},
+          {"slices", d.slices},
+          {"temp_c", nullptr},
+          {"power_w", nullptr},
+          {"fan_pct", nullptr},
+          {"errors", d.errors}};
+}
+
+Json source_json(const SourceState& s) {
+  const bool reached = s.state == "connected";
+  return {{"name", known(s.name)},
+          {"state", s.state},
+          {"detail", known(s.detail)},
+          {"latency_ms", reached ? Json(s.latency_ms) : Json(nullptr)},
+          {"switches", s.switches},
+          {"height", known(s.height)},
+          {"node_pub", known(s.node_pub)},
+          {"operator_trusted", s.node_pub.empty() ? Json(nullptr) : Json(s.operator_trusted)}};
+}
+
+}  // namespace
+
+std::string to_json(const Snapshot& s, const Clock& clock, int indent) {
+  const std::uint64_t now = clock.unix_ms();
+  Json jobs = Json::array();
+  Json first = nullptr;
+  for (const JobState& j : s.jobs) {
+    jobs.push_back({{"id", j.id},
+                    {"family", family(j.kind)},
+                    {"kind", j.kind},
+                    {"phase", j.phase},
+                    {"progress", j.progress},
+                    {"eta_s", eta(j)},
+                    {"units", known(j.units)},
+                    {"answers", j.answers},
+                    {"deadline_ms", known(j.deadline_ms)}});
+    const bool better = first.is_null() || (first["phase"] != "running" && j.phase == "running");
+    if (better) first = jobs.back();
+  }
+  Json devices = Json::array();
+  for (const DeviceState& d : s.devices) devices.push_back(device_json(d));
+  const bool account_known = !s.source.node_pub.empty();
+  const Json tree = {
+      {"version", s.version},
+      {"uptime_s", now > s.started_ms ? (now - s.started_ms) / 1000 : 0},
+      {"mode", s.mode},
+      {"reasons", reasons_json(s.reasons)},
+      {"worker_pub", known(s.worker_pub)},
+      {"source", source_json(s.source)},
+      {"job", first},
+      {"jobs", jobs},
+      {"devices", devices},
+      {"results",
+       {{"accepted", s.results.accepted},
+        {"stale", s.results.stale},
+        {"rejected", s.results.rejected},
+        {"wrong", s.results.wrong}}},
+      {"pairs_found", s.pairs_found},
+      {"credit_microcobble", account_known ? Json(s.credit_microcobble) : Json(nullptr)},
+      {"balance_units", account_known ? Json(s.balance_units) : Json(nullptr)},
+      {"store", {{"queued", s.store_queued}, {"bytes", s.store_bytes}}},
+  };
+  return tree.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace sparkmill::worker
