@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/keys/keys.h"
 #include "base/result.h"
+#include "worker/pipeline/pipeline.h"
 #include "worker/state/state.h"
 
 namespace sparkmill::worker {
@@ -30,11 +32,16 @@ struct AppSettings {
   std::uint64_t slice_ms = 250;          ///< aimed-at slice length per lane
   std::uint64_t rounds = 0;              ///< > 0: finish after that many receipts
   std::uint64_t source_patience_ms = 0;  ///< > 0: give up (exit 6) when the node is unreachable that long
+  std::string node_key;  ///< 64 hex digits: the node's public key; empty: the one of the first contact is remembered
+  std::string pin_name;  ///< under which that key is remembered; empty: the URL
+  std::function<void(const std::string&)> say;  ///< gets a sentence for each step a user may want to see; may be empty
+  Hardware hardware;                            ///< seam for tests: devices and kernels
 };
 
 class App {
  public:
-  /// Opens the store (locked: another worker runs), finds devices, runs self-tests, starts threads.
+  /// Opens the store (locked: another worker runs; corrupt: damaged, moved aside), finds devices, runs self-tests,
+  /// starts threads.
   static Result<std::unique_ptr<App>> start(AppSettings settings, keys::KeyFile key, State& state,
                                             const Clock& clock = system_clock());
   ~App();
@@ -43,7 +50,13 @@ class App {
   Done pause(const std::string& device, std::uint64_t until_unix_ms);
   Done resume(const std::string& device);
   Done finish();  ///< take no new work, deliver everything, then end
-  void stop();    ///< end within one slice, keep everything for the next start
+  /// That device takes no new slices until resumed; the worker goes on.
+  Done finish(const std::string& device);
+  void stop();  ///< end within one slice, keep everything for the next start
+
+  /// Leases that are kept in the store for the next start.
+  std::uint64_t unfinished() const;
+  RunTotals totals() const;
 
   /// Blocks until it ended by itself (finish, rounds, patience) or stop() was called. The error says why it gave up.
   Done wait();

@@ -245,10 +245,10 @@ Result<std::vector<TuningRow>> Store::tuning() {
   std::vector<TuningRow> out;
   SPARKMILL_TRY(call([&](sqlite::Database& db) {
     out.clear();
-    sqlite::Statement s = db.prepare("SELECT device, driver, kernel, revision, rate FROM tuning");
+    sqlite::Statement s = db.prepare("SELECT device, driver, kernel, revision, rate, batch FROM tuning");
     while (s.step()) {
-      out.push_back(
-          {s.str(0), s.str(1), s.str(2), static_cast<std::uint32_t>(s.integer(3)), static_cast<double>(s.integer(4))});
+      out.push_back({s.str(0), s.str(1), s.str(2), static_cast<std::uint32_t>(s.integer(3)),
+                     static_cast<double>(s.integer(4)), static_cast<std::uint64_t>(s.integer(5))});
     }
   }));
   return out;
@@ -256,9 +256,10 @@ Result<std::vector<TuningRow>> Store::tuning() {
 
 Done Store::put_tuning(const TuningRow& r) {
   return call([&](sqlite::Database& db) {
-    db.prepare("INSERT OR REPLACE INTO tuning(device, driver, kernel, revision, rate) VALUES(?1, ?2, ?3, ?4, ?5)")
+    db.prepare(
+          "INSERT OR REPLACE INTO tuning(device, driver, kernel, revision, rate, batch) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
         .all(std::string_view(r.device), std::string_view(r.driver), std::string_view(r.row), r.revision,
-             static_cast<std::int64_t>(r.units_per_s))
+             static_cast<std::int64_t>(r.units_per_s), r.batch_units)
         .run();
   });
 }

@@ -72,6 +72,7 @@ struct TuningRow {
   std::string device, driver, row;
   std::uint32_t revision = 0;
   double units_per_s = 0;
+  std::uint64_t batch_units = 0;
 };
 
 struct StoreSettings {

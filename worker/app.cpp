@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Start and stop order of the running worker: store, blob cache, devices, node, leases; and back.
+#include "worker/app.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hex.h"
+#include "base/log.h"
+#include "worker/store/blob_cache.h"
+#include "worker/store/tuning.h"
+
+namespace sparkmill::worker {
+
+namespace {
+
+constexpr auto kHousekeeping = std::chrono::milliseconds(250);
+
+void set_reason(Snapshot& s, const std::string& code, const std::string& text, std::uint64_t since,
+                std::uint64_t until) {
+  std::erase_if(s.reasons, [&](const Reason& r) { return r.code == code; });
+  if (!text.empty()) s.reasons.push_back({code, text, since, until});
+}
+
+}  // namespace
+
+struct App::Impl {
+  Impl(State& s, const Clock& c) : state(s), clock(c) {}
+  ~Impl() { shut_down(); }
+
+  AppSettings settings;
+  State& state;
+  const Clock& clock;
+  std::unique_ptr<Store> store;
+  std::unique_ptr<BlobCache> blobs;
+  std::unique_ptr<Scheduler> scheduler;
+  std::shared_ptr<NodeLink> link;
+  std::unique_ptr<Pipeline> pipeline;
+  std::thread keeper;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stopping = false;
+  bool closed = false;
+  bool paused = false;
+  bool finishing = false;
+  std::uint64_t paused_until_ms = 0;
+
+  Done open(const keys::KeyFile& key);
+  void keep_house();
+  void show_mode();
+  void shut_down();
+};
+
+Done App::Impl::open(const keys::KeyFile& key) {
+  auto say = settings.say ? settings.say : [](const std::string&) {};
+  SPARKMILL_ASSIGN(store, Store::open(settings.data / "store.sqlite", {}, clock));
+  store->on_trouble([this](const std::optional<Error>& error) {
+    state.update([&](Snapshot& s) {
+      set_reason(s, "store_trouble", error ? error->message + "; work waits until it can be written" : "",
+                 clock.unix_ms(), 0);
+    });
+  });
+  SPARKMILL_ASSIGN(blobs, BlobCache::open(settings.data / "blobs", settings.blob_cache_bytes));
+
+  SchedulerSettings lanes;
+  lanes.devices = settings.devices;
+  lanes.backend = settings.backend;
+  lanes.cpu_lanes = settings.cpu_lanes;
+  lanes.low_priority = settings.low_priority;
+  lanes.slice_ms = settings.slice_ms;
+  if (!settings.hardware.tuned) settings.hardware.tuned = stored_tuning(*store, settings.backend, say);
+  SPARKMILL_ASSIGN(scheduler, Scheduler::start(lanes, settings.hardware, state, clock, say));
+
+  NodeLinkSettings node;
+  node.url = settings.node_url;
+  node.ca_file = settings.ca_file;
+  node.pin_name = settings.pin_name;
+  if (!settings.node_key.empty()) {
+    SPARKMILL_ASSIGN(node.trusted, array_from_hex<32>(settings.node_key, "the node's key"));
+  }
+  KeyMemory memory;
+  memory.recall = [this](const std::string& url) { return store->pinned_node(url); };
+  memory.remember = [this](const std::string& url, const keys::PublicKey& pub) { return store->pin_node(url, pub); };
+  SPARKMILL_ASSIGN(link, NodeLink::make(std::move(node), key, std::move(memory), clock));
+  state.update([&](Snapshot& s) {
+    s.worker_pub = to_hex(link->worker_pub());
+    s.started_ms = clock.unix_ms();
+  });
+
+  PipelineSettings jobs;
+  jobs.name = settings.name;
+  jobs.jobs_in_flight = settings.jobs_in_flight;
+  jobs.rounds = settings.rounds;
+  jobs.source_patience_ms = settings.source_patience_ms;
+  pipeline = std::make_unique<Pipeline>(jobs, link, *store, *blobs, *scheduler, state, clock, say);
+  SPARKMILL_TRY(pipeline->start());
+  keeper = std::thread([this] { keep_house(); });
+  return done();
+}
+
+void App::Impl::show_mode() {
+  state.update([&](Snapshot& s) {
+    s.mode = stopping ? "stopping" : finishing ? "finishing" : paused ? "paused" : "running";
+    set_reason(s, "user_pause", paused ? "paused on request" : "", clock.unix_ms(), paused_until_ms);
+  });
+}
+
+void App::Impl::keep_house() {
+  std::unique_lock lock(mutex);
+  while (!stopping) {
+    changed.wait_for(lock, kHousekeeping, [&] { return stopping; });
+    if (paused && paused_until_ms != 0 && clock.unix_ms() >= paused_until_ms) {
+      paused = false;
+      paused_until_ms = 0;
+      pipeline->hold(false);
+      show_mode();
+    }
+    lock.unlock();
+    scheduler->publish();
+    pipeline->publish();
+    if (scheduler->dead()) {
+      pipeline->end(fail(Status::no_device, "every device is quarantined: " + scheduler->devices_text(),
+                         "`sparkmill devices --probe` says what each can do"));
+    }
+    lock.lock();
+  }
+}
+
+void App::Impl::shut_down() {
+  {
+    std::lock_guard lock(mutex);
+    if (closed) return;
+    closed = true;
+    stopping = true;
+    changed.notify_all();
+  }
+  if (keeper.joinable()) keeper.join();
+  if (pipeline) pipeline->hold(true);
+  if (scheduler) scheduler->stop();  // running slices end and are handed over ...
+  if (pipeline) {
+    pipeline->stop();
+    pipeline->publish();
+  }
+  if (scheduler) scheduler->publish();
+}
+
+App::App() = default;
+
+App::~App() {
+  if (!impl_) return;
+  impl_->shut_down();
+  impl_->pipeline.reset();  // joins its threads: nothing uses the rest after this
+  impl_->scheduler.reset();
+  impl_->blobs.reset();
+  impl_->store.reset();  // ... and the store writes what is queued before it closes
+}
+
+Result<std::unique_ptr<App>> App::start(AppSettings settings, keys::KeyFile key, State& state, const Clock& clock) {
+  std::unique_ptr<App> app(new App);
+  app->impl_ = std::make_unique<Impl>(state, clock);
+  app->impl_->settings = std::move(settings);
+  SPARKMILL_TRY(app->impl_->open(key));
+  app->impl_->show_mode();
+  return app;
+}
+
+Done App::pause(const std::string& device, std::uint64_t until_unix_ms) {
+  SPARKMILL_TRY(impl_->scheduler->pause(device, until_unix_ms));
+  if (!device.empty()) return done();
+  std::lock_guard lock(impl_->mutex);
+  impl_->paused = true;
+  impl_->paused_until_ms = until_unix_ms == 0 ? 0 : std::max(impl_->paused_until_ms, until_unix_ms);
+  impl_->pipeline->hold(true);
+  impl_->show_mode();
+  return done();
+}
+
+Done App::resume(const std::string& device) {
+  SPARKMILL_TRY(impl_->scheduler->resume(device));
+  if (!device.empty()) return done();
+  std::lock_guard lock(impl_->mutex);
+  impl_->paused = impl_->finishing = false;
+  impl_->paused_until_ms = 0;
+  impl_->pipeline->finish(false);
+  impl_->pipeline->hold(false);
+  impl_->show_mode();
+  return done();
+}
+
+Done App::finish() {
+  std::lock_guard lock(impl_->mutex);
+  impl_->finishing = true;
+  impl_->pipeline->finish(true);
+  impl_->show_mode();
+  return done();
+}
+
+Done App::finish(const std::string& device) { return device.empty() ? finish() : impl_->scheduler->finish(device); }
+
+void App::stop() {
+  impl_->pipeline->end(fail(Status::cancelled, "stopped on request"));
+  impl_->shut_down();
+}
+
+std::uint64_t App::unfinished() const { return impl_->pipeline->unfinished(); }
+
+RunTotals App::totals() const { return impl_->pipeline->totals(); }
+
+Done App::wait() {
+  for (;;) {
+    if (auto ended = impl_->pipeline->wait(1'000)) return *ended;
+  }
+}
+
+}  // namespace sparkmill::worker
