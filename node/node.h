@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/keys/keys.h"
 #include "base/result.h"
 
 namespace sparkmill::node {
@@ -14,6 +15,7 @@ namespace sparkmill::node {
 struct Settings {
   std::filesystem::path data;  ///< ledger.sqlite, blobs/, node.key; created
   std::string listen = "127.0.0.1";
+  bool allow_remote = false;           ///< listen on an address that is not loopback
   std::uint16_t port = 0;              ///< 0: any free one
   std::uint64_t interval_ms = 10'000;  ///< block interval; 2,000 in the demo
   std::uint64_t min_open_ms = 60'000;  ///< an opening is never due earlier than this after block h+3
@@ -28,15 +30,26 @@ struct Settings {
   std::uint32_t queue_ahead = 2;  ///< jobs kept ready
   std::uint64_t max_jobs = 0;     ///< 0: endless
   std::uint64_t blob_limit_bytes = 8ull << 30;
-  std::string seed_text;  ///< non-empty: reproducible demo population
+  std::string seed_text;                   ///< non-empty: reproducible demo population
+  std::uint32_t beacon_length = 1u << 20;  ///< secrets of one beacon chain; another one follows
+  std::uint64_t reissue_grace_ms = 0;      ///< 0: three intervals; see LedgerOptions
 };
+
+/// Error: bad_config naming the setting. start() checks too.
+Done check(const Settings& settings);
 
 class Node {
  public:
-  /// Opens the ledger, makes keys on first start, starts blocks, generator and HTTP.
+  /// Opens the ledger, makes keys on first start, starts blocks, generator and HTTP. Errors: bad_config, locked
+  /// (another node uses the folder), corrupt, io_error, no_space, self_test_failed.
   static Result<std::unique_ptr<Node>> start(const Settings& settings, const Clock& clock = system_clock());
   ~Node();
   std::string url() const;  ///< "http://127.0.0.1:PORT"
+  keys::PublicKey node_pub() const;
+  Hash32 beacon_anchor() const;
+  /// Why the generator makes no jobs at the moment; empty when it does.
+  std::string idle_reason() const;
+  /// Ends within about a second; everything decided so far is in the ledger.
   void stop();
 
  private:

@@ -45,8 +45,9 @@ struct CheckInput {
   keys::PublicKey worker_pub{};
   Bytes job;
   Bytes ringers;
-  Bytes commit;   ///< body of the commit envelope
-  Bytes opening;  ///< body of the opening envelope
+  Bytes commit;                ///< body of the commit envelope
+  Bytes opening;               ///< body of the opening envelope
+  std::uint32_t openings = 0;  ///< k of the lease
   Hash32 beacon2{};
   Hash32 beacon3{};
 };
@@ -117,6 +118,9 @@ class Ledger {
   /// The oldest open task without a live attempt.
   Result<std::optional<Task>> task_without_attempt();
   Done add_attempt(const Attempt& attempt, std::uint64_t now_ms);
+  Result<std::vector<Hash32>> blobs();
+  /// A blob is gone from disk: ready attempts that need it are dropped, their tasks get new ones.
+  Done drop_attempts_with(const Hash32& sha);
   /// Unused blobs may be deleted from disk; call forget_blob after that.
   Result<std::vector<Hash32>> unused_blobs();
   Done forget_blob(const Hash32& sha);
@@ -188,6 +192,7 @@ class Ledger {
     std::uint64_t open_by_height = 0;
     std::uint64_t open_by_ms = 0;
     Bytes opening_hash;
+    std::uint32_t openings = 0;
   };
   std::optional<LeaseRow> find_lease(const Id16& id);
   Result<LeaseRow> lease_of(const Id16& id, const keys::PublicKey& worker_pub, const Id16* job_id);

@@ -113,6 +113,7 @@ Result<CheckInput> Ledger::check_input(const Id16& id) {
     CheckInput in;
     in.lease_id = id;
     in.worker_pub = row->worker;
+    in.openings = row->openings;
     auto job = db_->prepare("SELECT job, ringers FROM jobs WHERE id = ?");
     job.all(row->job);
     if (!job.step()) return fail(Status::corrupt, named(id) + ": its job is missing from the ledger");

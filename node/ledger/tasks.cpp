@@ -84,6 +84,30 @@ Done Ledger::add_attempt(const Attempt& a, std::uint64_t now_ms) {
   });
 }
 
+Result<std::vector<Hash32>> Ledger::blobs() {
+  std::lock_guard lock(mutex_);
+  return sqlite::guarded("ledger", [&]() -> Result<std::vector<Hash32>> {
+    std::vector<Hash32> out;
+    auto s = db_->prepare("SELECT sha FROM blobs");
+    while (s.step()) out.push_back(fixed<32>(s.blob(0)));
+    return out;
+  });
+}
+
+Done Ledger::drop_attempts_with(const Hash32& sha) {
+  std::lock_guard lock(mutex_);
+  return sqlite::guarded("ledger", [&] {
+    sqlite::Transaction t(*db_);
+    std::vector<Id16> jobs;
+    auto s = db_->prepare("SELECT b.job FROM job_blobs b JOIN jobs j ON j.id = b.job WHERE b.sha = ? AND j.state = 0");
+    s.all(sha);
+    while (s.step()) jobs.push_back(fixed<16>(s.blob(0)));
+    for (const Id16& job : jobs) close_attempt(job);
+    t.commit();
+    return done();
+  });
+}
+
 Result<std::vector<Hash32>> Ledger::unused_blobs() {
   std::lock_guard lock(mutex_);
   return sqlite::guarded("ledger", [&]() -> Result<std::vector<Hash32>> {
@@ -162,8 +186,10 @@ Result<std::vector<protocol::Lease>> Ledger::take(const keys::PublicKey& worker_
         lease.openings = openings;
         find.reset();
         db_->prepare("UPDATE jobs SET state = 1 WHERE id = ?").all(job_id).run();
-        db_->prepare("INSERT INTO leases(id, job, worker, state, taken_ms, deadline_ms) VALUES(?, ?, ?, 1, ?, ?)")
-            .all(lease.lease_id, job_id, worker_pub, now_ms, lease.deadline_ms)
+        db_->prepare(
+               "INSERT INTO leases(id, job, worker, state, taken_ms, deadline_ms, openings) VALUES(?, ?, ?, 1, ?, ?, "
+               "?)")
+            .all(lease.lease_id, job_id, worker_pub, now_ms, lease.deadline_ms, openings)
             .run();
         out.push_back(std::move(lease));
       }
@@ -177,7 +203,7 @@ Result<std::vector<protocol::Lease>> Ledger::take(const keys::PublicKey& worker_
 std::optional<Ledger::LeaseRow> Ledger::find_lease(const Id16& id) {
   auto s = db_->prepare(
       "SELECT job, worker, state, taken_ms, deadline_ms, commit_hash, commit_height, open_by_height, open_by_ms, "
-      "opening_hash FROM leases WHERE id = ?");
+      "opening_hash, openings FROM leases WHERE id = ?");
   s.all(id);
   if (!s.step()) return std::nullopt;
   LeaseRow row;
@@ -192,6 +218,7 @@ std::optional<Ledger::LeaseRow> Ledger::find_lease(const Id16& id) {
   row.open_by_height = natural(s, 7);
   row.open_by_ms = natural(s, 8);
   row.opening_hash = s.blob(9);
+  row.openings = static_cast<std::uint32_t>(s.integer(10));
   return row;
 }
 

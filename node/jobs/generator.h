@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps a few match.h jobs ready: real faces hidden in a synthetic population, with fresh ringers in every attempt.
+// One background thread; a full disk or a spent allowance stops generation with a reason, not the node.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "kernels/match/predicate.h"
+#include "node/jobs/blob_store.h"
+#include "node/jobs/population.h"
+#include "node/ledger/ledger.h"
+#include "node/server/node_time.h"
+#include "verify/job/ringers.h"
+
+namespace sparkmill::node {
+
+struct GeneratorSettings {
+  std::uint32_t requests = 0;
+  std::uint32_t users = 0;  ///< with ringers
+  std::uint32_t n = 2048;
+  std::string predicate;
+  std::uint32_t queue_ahead = 2;
+  std::uint64_t max_jobs = 0;  ///< tasks in this ledger; 0: endless
+  Hash32 seed{};
+};
+
+/// The least sizes that hold all real faces and the ringers.
+inline constexpr std::uint32_t kMinRequests = 64;
+inline constexpr std::uint32_t kMinUsers = 256;
+inline constexpr std::uint64_t kJobLifeMs = 7ull * 86'400'000;
+
+class Generator {
+ public:
+  /// Error: bad_config for sizes or a predicate that cannot be.
+  static Done check(const GeneratorSettings& settings);
+  Generator(GeneratorSettings settings, Ledger& ledger, BlobStore& blobs, const NodeTime& time,
+            std::function<void()> on_ready);
+  ~Generator();
+  void start();
+  void stop();
+  /// Something changed (a job was taken, a task came back): look now.
+  void wake();
+  /// Why nothing is made at the moment; empty when all is well.
+  std::string reason() const;
+
+ private:
+  void loop();
+  Result<bool> step();
+  Done make_attempt(std::optional<Task> task, std::uint64_t next_index);
+  Done collect_garbage();
+  void set_reason(const std::string& reason);
+
+  GeneratorSettings settings_;
+  Ledger& ledger_;
+  BlobStore& blobs_;
+  const NodeTime& time_;
+  std::function<void()> on_ready_;
+  std::optional<Population> population_;
+  std::thread thread_;
+  StopSource stop_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool woken_ = false;
+  std::string reason_;
+};
+
+}  // namespace sparkmill::node
