@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Instruction sets of this processor that the CPU rows are compiled for, and whether the operating system saves their
+// registers.
+#pragma once
+
+#include <string>
+
+#include "kernels/kernel.h"
+
+namespace sparkmill::kernels {
+
+enum class Isa { avx2, avx512 };
+
+/// Yes or no with a sentence: which bits CPUID shows, which one is missing, or that XCR0 withholds the registers.
+/// Covers every flag of cmake/isa.cmake, since the compiler may use any of them.
+Probe probe_isa(Isa isa);
+
+/// Names of the instruction set bits found that matter here ("avx2 bmi2 avx512f ..."), for machine cards.
+std::string isa_names();
+
+}  // namespace sparkmill::kernels

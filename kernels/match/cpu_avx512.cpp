@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// AVX-512 with VPOPCNTDQ: 16 users a panel (two vectors of eight 64-bit words); 8 x 16 pairs of the plain form, 4 x 16
+// of the masked form, stay in registers over all words.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // g++ 12 trips over its own _mm512_undefined
+#endif
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sparkmill::match::cpu {
+namespace {
+
+struct V {
+  using U = __m512i;
+  static constexpr unsigned kUsers = 16;
+  static constexpr unsigned kPlainRows = 8;
+  static constexpr unsigned kMaskedRows = 4;
+  static constexpr unsigned kRowGroup = 8;
+
+  static U zero() { return _mm512_setzero_si512(); }
+  static U set1(std::int32_t x) { return _mm512_set1_epi32(x); }
+  static U set1(std::uint32_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }
+  static U load(const std::uint32_t* p) { return _mm512_loadu_si512(p); }
+  static void store(std::uint32_t* p, U v) { _mm512_storeu_si512(p, v); }
+  static U add(U a, U b) { return _mm512_add_epi32(a, b); }
+  static U bit_xor(U a, U b) { return _mm512_xor_si512(a, b); }
+  static U min_signed(U a, U b) { return _mm512_min_epi32(a, b); }
+  static U max_signed(U a, U b) { return _mm512_max_epi32(a, b); }
+  static U madd16(U a, U b) { return _mm512_madd_epi16(a, b); }
+  static unsigned at_least(U a, U b) { return _mm512_cmpge_epi32_mask(a, b); }
+
+  static U words8(const std::uint64_t* p) { return _mm512_load_si512(p); }
+  static U word(const std::uint64_t* p) { return _mm512_set1_epi64(static_cast<long long>(*p)); }
+
+  static inline __attribute__((always_inline)) void plain(const std::uint8_t* rows, std::size_t stride,
+                                                          const std::uint64_t* panel, std::size_t words,
+                                                          U (&v)[kPlainRows]) {
+    const std::uint64_t* row[kPlainRows];
+    U even[kPlainRows], odd[kPlainRows];
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < kPlainRows; ++r) {
+      row[r] = reinterpret_cast<const std::uint64_t*>(rows + r * stride);
+      even[r] = odd[r] = zero();
+    }
+    for (std::size_t w = 0; w < words; ++w) {
+      const U a = words8(panel + w * 16);
+      const U b = words8(panel + w * 16 + 8);
+#pragma GCC unroll 8
+      for (unsigned r = 0; r < kPlainRows; ++r) {
+        const U x = word(row[r] + w);
+        even[r] = _mm512_add_epi64(even[r], _mm512_popcnt_epi64(_mm512_xor_si512(a, x)));
+        odd[r] = _mm512_add_epi64(odd[r], _mm512_popcnt_epi64(_mm512_xor_si512(b, x)));
+      }
+    }
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < kPlainRows; ++r) v[r] = _mm512_or_si512(even[r], _mm512_slli_epi64(odd[r], 32));
+  }
+
+  static inline __attribute__((always_inline)) void masked(const std::uint8_t* rows, std::size_t stride,
+                                                           const std::uint64_t* panel, std::size_t words,
+                                                           U (&v)[kMaskedRows]) {
+    constexpr int kXorAnd = 0x28;  // (a ^ b) & c
+    const std::uint64_t* row[kMaskedRows];
+    U ham_even[kMaskedRows], ham_odd[kMaskedRows], k_even[kMaskedRows], k_odd[kMaskedRows];
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < kMaskedRows; ++r) {
+      row[r] = reinterpret_cast<const std::uint64_t*>(rows + r * stride);
+      ham_even[r] = ham_odd[r] = k_even[r] = k_odd[r] = zero();
+    }
+    for (std::size_t w = 0; w < words; ++w) {
+      const std::uint64_t* at = panel + w * 32;
+      const U sign_a = words8(at), sign_b = words8(at + 8);
+      const U valid_a = words8(at + 16), valid_b = words8(at + 24);
+#pragma GCC unroll 8
+      for (unsigned r = 0; r < kMaskedRows; ++r) {
+        const U sign = word(row[r] + w);
+        const U valid = word(row[r] + words + w);
+        const U both_a = _mm512_and_si512(valid_a, valid);
+        const U both_b = _mm512_and_si512(valid_b, valid);
+        const U differ_a = _mm512_ternarylogic_epi64(sign_a, sign, both_a, kXorAnd);
+        const U differ_b = _mm512_ternarylogic_epi64(sign_b, sign, both_b, kXorAnd);
+        k_even[r] = _mm512_add_epi64(k_even[r], _mm512_popcnt_epi64(both_a));
+        k_odd[r] = _mm512_add_epi64(k_odd[r], _mm512_popcnt_epi64(both_b));
+        ham_even[r] = _mm512_add_epi64(ham_even[r], _mm512_popcnt_epi64(differ_a));
+        ham_odd[r] = _mm512_add_epi64(ham_odd[r], _mm512_popcnt_epi64(differ_b));
+      }
+    }
+#pragma GCC unroll 8
+    for (unsigned r = 0; r < kMaskedRows; ++r) {
+      const U even = _mm512_or_si512(ham_even[r], _mm512_slli_epi64(k_even[r], 16));
+      const U odd = _mm512_or_si512(ham_odd[r], _mm512_slli_epi64(k_odd[r], 16));
+      v[r] = _mm512_or_si512(even, _mm512_slli_epi64(odd, 32));
+    }
+  }
+};
+
+}  // namespace
+}  // namespace sparkmill::match::cpu
+
+#include "kernels/match/cpu_impl.h"
+
+namespace sparkmill::match::cpu {
+const Ops& avx512_ops() { return kOps; }
+}  // namespace sparkmill::match::cpu
