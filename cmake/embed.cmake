@@ -15,6 +15,6 @@ ${symbol}_end:
 .byte 0
 .section .note.GNU-stack,\"\",@progbits
 ")
-  set_property(SOURCE ${out} PROPERTY OBJECT_DEPENDS ${path})
+  set_property(SOURCE ${out} TARGET_DIRECTORY ${target} PROPERTY OBJECT_DEPENDS ${path})
   target_sources(${target} PRIVATE ${out})
 endfunction()
