@@ -27,3 +27,29 @@ function(sparkmill_find_cuda have why)
   set(CUDAToolkit_INCLUDE_DIRS ${CUDAToolkit_INCLUDE_DIRS} PARENT_SCOPE)
   set(CUDAToolkit_NVCC_EXECUTABLE ${CUDAToolkit_NVCC_EXECUTABLE} PARENT_SCOPE)
 endfunction()
+
+# sparkmill_cuda_sources(<target> <files>): compiles each file with nvcc and links the object into the target. CMake's
+# own CUDA language is not used: it would want the same host compiler for the whole project.
+# sm_75 to sm_90a machine code, and PTX of sm_80 for later chips.
+set(SPARKMILL_CUDA_ARCHITECTURES "75;80;90a" CACHE STRING "CUDA machine code to build")
+function(sparkmill_cuda_sources target)
+  set(gencode "")
+  foreach(arch ${SPARKMILL_CUDA_ARCHITECTURES})
+    list(APPEND gencode -gencode arch=compute_${arch},code=sm_${arch})
+  endforeach()
+  list(APPEND gencode -gencode arch=compute_80,code=compute_80)
+  foreach(file ${ARGN})
+    get_filename_component(path ${file} ABSOLUTE)
+    get_filename_component(name ${file} NAME_WE)
+    set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.cu.o)
+    add_custom_command(OUTPUT ${object}
+      COMMAND ${CMAKE_CUDA_COMPILER_LAUNCHER} ${CUDAToolkit_NVCC_EXECUTABLE} -ccbin ${SPARKMILL_CUDA_HOST_COMPILER}
+        -std=c++20 -O3 -Xcompiler -fPIC -Xptxas -warn-spills ${gencode} -I ${CMAKE_SOURCE_DIR}
+        -MD -MF ${object}.d -MT ${object} -c ${path} -o ${object}
+      DEPENDS ${path} DEPFILE ${object}.d COMMENT "Building CUDA object ${name}.cu.o" VERBATIM)
+    set_source_files_properties(${object} TARGET_DIRECTORY ${target} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+    add_custom_target(sparkmill_${name}_cu DEPENDS ${object})
+    add_dependencies(${target} sparkmill_${name}_cu)
+    target_sources(${target} PRIVATE ${object})
+  endforeach()
+endfunction()

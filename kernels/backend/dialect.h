@@ -25,8 +25,12 @@ typedef int64_t sm_i64;
 #define SM_GLOBAL
 #if defined(__CUDACC__)
 #define SM_FN __host__ __device__ __forceinline__
+#define SM_UNROLL _Pragma("unroll")
+#define SM_UNROLL_NOT _Pragma("unroll 1")
 #else
 #define SM_FN inline
+#define SM_UNROLL
+#define SM_UNROLL_NOT
 #endif
 #if defined(__CUDA_ARCH__)
 #define sm_popc32(x) ((sm_u32)__popc(x))
