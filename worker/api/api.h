@@ -6,6 +6,7 @@
 // Writes need `Authorization: Bearer TOKEN`; beyond loopback reads need it too (the page itself has nothing to hide).
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>

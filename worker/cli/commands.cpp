@@ -104,7 +104,7 @@ int dispatch(std::span<const std::string> args) {
     }
     const Command* about = find_command(args[1]);
     if (about == nullptr) return unknown(args[1]);
-    const std::string help[] = {"--help"};
+    const std::vector<std::string> help{"--help"};
     return about->run(help);
   }
   const Command* command = find_command(verb);
