@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of vector formats, and the formats that run on the host alone.
+#include "worker/cli/vector_formats.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/hash.h"
+#include "base/hex.h"
+#include "verify/template/enrol.h"
+#include "verify/template/population.h"
+
+namespace sparkmill::cli {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr unsigned kNamedFailures = 3;
+
+bool has_format(const Json& root, std::string_view name) {
+  const auto it = root.find("format");
+  return it != root.end() && it->is_string() && it->get_ref<const std::string&>() == name;
+}
+
+bool is_hashes(const Json& root) {
+  const auto cases = root.find("cases");
+  return cases != root.end() && cases->is_array() && !cases->empty() && cases->front().is_object() &&
+         cases->front().contains("msg") && cases->front().contains("sha256");
+}
+
+constexpr VectorFormat kFormats[] = {
+    {"sparkmill/enrol/v1", "enrolment and synthetic rows",
+     [](const Json& r) { return has_format(r, "sparkmill/enrol/v1"); }, run_enrol_vectors},
+    {"sparkmill/match/v1", "match tiles on every kernel row",
+     [](const Json& r) { return has_format(r, "sparkmill/match/v1"); }, run_match_vectors},
+    {"hashes", "cases with msg and sha256", is_hashes, run_hash_vectors},
+};
+
+Result<Bytes> hex_of(const Json& c, const char* key) { return from_hex(c.at(key).get_ref<const std::string&>(), key); }
+
+template <std::size_t N>
+Result<std::array<std::uint8_t, N>> array_of(const Json& c, const char* key) {
+  return array_from_hex<N>(c.at(key).get_ref<const std::string&>(), key);
+}
+
+/// What is wrong with one enrolment case; empty: nothing.
+Result<std::string> enrol_case(const Json& c) {
+  SPARKMILL_ASSIGN(const Hash32 key, array_of<32>(c, "key"));
+  SPARKMILL_ASSIGN(const Bytes expected, hex_of(c, "row"));
+  const auto n = c.at("n").get<std::uint32_t>();
+  const auto q = c.at("q").get<std::vector<std::int16_t>>();
+  const bool has_features = c.contains("features");
+  const auto mean = has_features ? c.at("mean").get<std::vector<float>>() : std::vector<float>(q.size(), 0.0f);
+  SPARKMILL_ASSIGN(const templates::Enroller enroller, templates::Enroller::make(key, n, mean));
+  if (q.size() != mean.size()) return fail(Status::bad_input, "q and mean differ in length");
+  Bytes row(n / 4);
+  enroller.enrol_quantised(q, row);
+  if (row != expected) return std::string("planes differ");
+  if (!has_features) return std::string();
+  SPARKMILL_ASSIGN(const Bytes secret, hex_of(c, "secret"));
+  SPARKMILL_ASSIGN(const Id16 epoch, array_of<16>(c, "epoch"));
+  if (templates::projection_key(secret, epoch, c.at("field").get<std::uint32_t>()) != key) {
+    return std::string("projection key differs");
+  }
+  std::vector<std::int16_t> mine(q.size());
+  SPARKMILL_TRY(enroller.quantise(c.at("features").get<std::vector<float>>(), mine));
+  return std::string(mine == q ? "" : "quantised features differ");
+}
+
+Result<std::string> population_case(const Json& c) {
+  SPARKMILL_ASSIGN(const Hash32 seed, array_of<32>(c, "seed"));
+  SPARKMILL_ASSIGN(const Bytes expected, hex_of(c, "row"));
+  const templates::Features f =
+      templates::synthetic(templates::real_faces(), seed, c.at("index").get<std::uint32_t>(), 1);
+  const ByteView mine(reinterpret_cast<const std::uint8_t*>(f.values.data()), f.values.size() * sizeof(float));
+  return std::string(std::equal(mine.begin(), mine.end(), expected.begin(), expected.end()) ? "" : "row differs");
+}
+
+}  // namespace
+
+std::span<const VectorFormat> vector_formats() { return kFormats; }
+
+void count_case(VectorResult& result, const std::string& name, const std::string& difference) {
+  if (difference.empty()) {
+    ++result.passed;
+    return;
+  }
+  ++result.failed;
+  if (result.failed > kNamedFailures) return;
+  result.reason += (result.reason.empty() ? "" : "; ") + name.substr(0, 80) + ": " + difference;
+}
+
+Result<std::vector<VectorResult>> run_enrol_vectors(const Json& root, const VectorContext&) {
+  VectorResult rows{"enrol", 0, 0, 0, {}};
+  VectorResult drawn{"synthetic", 0, 0, 0, {}};
+  for (const Json& c : root.at("cases")) {
+    const auto name = c.at("name").get<std::string>();
+    auto difference = enrol_case(c);
+    if (!difference) return fail(Status::bad_input, "case \"" + name + "\": " + difference.error().message);
+    count_case(rows, name, *difference);
+  }
+  for (const Json& c : root.at("population")) {
+    const std::string name = "row " + std::to_string(c.at("index").get<std::uint32_t>());
+    auto difference = population_case(c);
+    if (!difference) return fail(Status::bad_input, "population " + name + ": " + difference.error().message);
+    count_case(drawn, name, *difference);
+  }
+  return std::vector<VectorResult>{rows, drawn};
+}
+
+Result<std::vector<VectorResult>> run_hash_vectors(const Json& root, const VectorContext&) {
+  VectorResult result{"sha256", 0, 0, 0, {}};
+  for (const Json& c : root.at("cases")) {
+    SPARKMILL_ASSIGN(const Bytes message, hex_of(c, "msg"));
+    SPARKMILL_ASSIGN(const Bytes expected, hex_of(c, "sha256"));
+    const Hash32 mine = sha256(message);
+    const bool equal = std::equal(mine.begin(), mine.end(), expected.begin(), expected.end());
+    count_case(result, "message of " + std::to_string(message.size()) + " bytes", equal ? "" : "digest differs");
+  }
+  VectorResult other{"other columns", 0, 0, static_cast<unsigned>(root.at("cases").size()),
+                     "this build has SHA-256 only"};
+  return std::vector<VectorResult>{result, other};
+}
+
+}  // namespace sparkmill::cli

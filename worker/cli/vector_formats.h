@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Formats of vector files: one row a format in a small table. A new family adds a file with its runner and a row.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "kernels/registry.h"
+
+namespace sparkmill::cli {
+
+/// What one kernel row (or one host routine) made of a file.
+struct VectorResult {
+  std::string row;
+  unsigned passed = 0;
+  unsigned failed = 0;
+  unsigned skipped = 0;
+  std::string reason;  ///< why cases were skipped, or the first failures
+};
+
+/// Where vectors run; devices are found once.
+struct VectorContext {
+  std::vector<kernels::Device> devices;
+  std::string backend;  ///< only this row; empty: all
+};
+
+struct VectorFormat {
+  std::string_view name;
+  std::string_view about;
+  /// `root` is a JSON object.
+  bool (*fits)(const nlohmann::json& root);
+  /// Errors: bad_input naming the case. nlohmann exceptions are caught by the caller.
+  Result<std::vector<VectorResult>> (*run)(const nlohmann::json& root, const VectorContext& context);
+};
+std::span<const VectorFormat> vector_formats();
+
+// One runner a format.
+Result<std::vector<VectorResult>> run_enrol_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_hash_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_match_vectors(const nlohmann::json& root, const VectorContext& context);
+
+/// Counts one case and remembers the first failures.
+void count_case(VectorResult& result, const std::string& name, const std::string& difference);
+
+}  // namespace sparkmill::cli

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// `sparkmill vectors FILE...`: runs vector files through every kernel row, so that a user can prove that this build on
+// this machine is right.
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "worker/cli/args.h"
+#include "worker/cli/command.h"
+#include "worker/cli/table.h"
+#include "worker/cli/vector_formats.h"
+
+namespace sparkmill::cli {
+namespace {
+
+constexpr std::uint64_t kMaxFileBytes = 256ull << 20;
+constexpr std::size_t kMaxFiles = 1024;
+
+constexpr OwnOption kOwn[] = {{"backend", "ROW", "only this kernel row, for example cpu/avx2"}};
+constexpr Usage kUsage = {
+    "vectors",
+    "FILE...",
+    "Runs files of known answers through every kernel row of this build and prints a table. Exit 11 "
+    "when an answer is wrong, 13 when a file cannot be read.",
+    kOwn,
+    kMaxFiles,
+    false};
+
+Result<std::vector<VectorResult>> run_file(const std::string& path, const VectorContext& context) {
+  SPARKMILL_ASSIGN(const Bytes content, read_file(path, kMaxFileBytes));
+  try {
+    const nlohmann::json root = nlohmann::json::parse(content.begin(), content.end());
+    std::string known;
+    for (const VectorFormat& format : vector_formats()) {
+      if (root.is_object() && format.fits(root)) {
+        auto results = format.run(root, context);
+        if (!results) return fail(Status::bad_input, path + ": " + results.error().message, results.error().hint);
+        return results;
+      }
+      known += (known.empty() ? "" : ", ") + std::string(format.name) + " (" + std::string(format.about) + ")";
+    }
+    return fail(Status::bad_input, path + ": unknown format", "formats: " + known);
+  } catch (const nlohmann::json::exception& e) {
+    return fail(Status::bad_input, path + ": " + e.what());
+  }
+}
+
+int run(const Args& args) {
+  VectorContext context;
+  context.backend = args.get("backend");
+  if (!context.backend.empty() && kernels::find_row(kernels::Family::match, context.backend) == nullptr) {
+    std::string known;
+    for (const kernels::Row& row : kernels::rows()) known += (known.empty() ? "" : ", ") + row.id();
+    return report("vectors",
+                  fail(Status::bad_argument, "--backend: there is no row '" + context.backend + "'", "rows: " + known));
+  }
+  context.devices = kernels::discover_devices();
+  std::vector<std::vector<std::string>> table{{"FILE", "ROW", "PASSED", "FAILED", "SKIPPED", "REASON"}};
+  int exit = 0;
+  unsigned failed = 0;
+  for (const std::string& path : args.words) {
+    const auto results = run_file(path, context);
+    if (!results) {
+      exit = report("vectors", results.error());
+      continue;
+    }
+    for (const VectorResult& r : *results) {
+      const std::string name = path.substr(path.rfind('/') + 1);
+      table.push_back(
+          {name, r.row, std::to_string(r.passed), std::to_string(r.failed), std::to_string(r.skipped), r.reason});
+      failed += r.failed;
+    }
+  }
+  if (table.size() > 1) std::fputs(table_text(table, {false, false, true, true, true}).c_str(), stdout);
+  return failed != 0 ? exit_code(Status::mismatch) : exit;
+}
+
+}  // namespace
+
+int run_vectors(std::span<const std::string> args) {
+  auto parsed = parse_args(kUsage, args);
+  if (!parsed) return report("vectors", parsed.error());
+  if (parsed->help) return 0;
+  if (parsed->words.empty()) {
+    return report("vectors", fail(Status::bad_argument, "no file is named", "sparkmill vectors tests/vectors/*.json"));
+  }
+  return run(*parsed);
+}
+
+}  // namespace sparkmill::cli
