@@ -33,6 +33,8 @@ constexpr VectorFormat kFormats[] = {
      [](const Json& r) { return has_format(r, "sparkmill/enrol/v1"); }, run_enrol_vectors},
     {"sparkmill/match/v1", "match tiles on every kernel row",
      [](const Json& r) { return has_format(r, "sparkmill/match/v1"); }, run_match_vectors},
+    {"sparkmill/match_job/v1", "match jobs, leaves, proofs on every kernel row",
+     [](const Json& r) { return has_format(r, "sparkmill/match_job/v1"); }, run_match_job_vectors},
     {"hashes", "cases with msg and sha256", is_hashes, run_hash_vectors},
 };
 
@@ -79,6 +81,35 @@ Result<std::string> population_case(const Json& c) {
 }  // namespace
 
 std::span<const VectorFormat> vector_formats() { return kFormats; }
+
+std::vector<VectorResult> on_match_rows(
+    const VectorContext& context, unsigned cases,
+    const std::function<VectorResult(kernels::Kernel& kernel, const std::string& name)>& run) {
+  std::vector<VectorResult> results;
+  const kernels::Row* only =
+      context.backend.empty() ? nullptr : kernels::find_row(kernels::Family::match, context.backend);
+  for (const kernels::Row& row : kernels::rows()) {
+    if (row.family != kernels::Family::match || (only != nullptr && only != &row)) continue;
+    std::string why;
+    bool ran = false;
+    for (const kernels::Device& device : context.devices) {
+      const kernels::Probe probe = row.probe(device);
+      if (!probe.ok) {
+        why += (why.empty() ? "" : "; ") + device.id + ": " + probe.why;
+        continue;
+      }
+      ran = true;
+      const std::string name = row.id() + " on " + device.id;
+      auto kernel = row.make(device);
+      results.push_back(kernel ? run(**kernel, name) : VectorResult{name, 0, cases, 0, kernel.error().message});
+    }
+    if (!ran) results.push_back({row.id(), 0, 0, cases, why});
+  }
+  for (const kernels::AbsentBackend& absent : kernels::absent_backends()) {
+    if (only == nullptr) results.push_back({"match/" + absent.backend, 0, 0, cases, absent.why});
+  }
+  return results;
+}
 
 void count_case(VectorResult& result, const std::string& name, const std::string& difference) {
   if (difference.empty()) {

@@ -84,21 +84,13 @@ std::string difference(const match::TileResults& got, const Case& c) {
   return got.pairs == c.pairs ? "" : "pairs differ";
 }
 
-VectorResult run_row(const kernels::Row& row, const kernels::Device& device,
-                     std::span<const std::unique_ptr<Case>> cases) {
-  VectorResult result{row.id() + " on " + device.id, 0, 0, 0, {}};
-  auto kernel = row.make(device);
-  auto* matcher = kernel ? dynamic_cast<match::Kernel*>(kernel->get()) : nullptr;
-  if (matcher == nullptr) {
-    result.failed = static_cast<unsigned>(cases.size());
-    result.reason = kernel ? "not a match kernel" : kernel.error().message;
-    return result;
-  }
+VectorResult run_row(match::Kernel& kernel, const std::string& name, std::span<const std::unique_ptr<Case>> cases) {
+  VectorResult result{name, 0, 0, 0, {}};
   for (const auto& c : cases) {
     const match::KnownTask task(c->known);
     for (const bool force_masked : {false, true}) {
       match::TileResults got;
-      const Done ran = matcher->run(task.task(force_masked), got, StopToken());
+      const Done ran = kernel.run(task.task(force_masked), got, StopToken());
       count_case(result, c->name + (force_masked ? " (masked)" : ""), ran ? difference(got, *c) : ran.error().message);
     }
   }
@@ -113,29 +105,10 @@ Result<std::vector<VectorResult>> run_match_vectors(const Json& root, const Vect
     SPARKMILL_ASSIGN(auto c, read_case(j));
     cases.push_back(std::move(c));
   }
-  std::vector<VectorResult> results;
-  const kernels::Row* only =
-      context.backend.empty() ? nullptr : kernels::find_row(kernels::Family::match, context.backend);
-  for (const kernels::Row& row : kernels::rows()) {
-    if (row.family != kernels::Family::match || (only != nullptr && only != &row)) continue;
-    std::string why;
-    bool ran = false;
-    for (const kernels::Device& device : context.devices) {
-      const kernels::Probe probe = row.probe(device);
-      if (!probe.ok) {
-        why += (why.empty() ? "" : "; ") + device.id + ": " + probe.why;
-        continue;
-      }
-      results.push_back(run_row(row, device, cases));
-      ran = true;
-    }
-    if (!ran) results.push_back({row.id(), 0, 0, static_cast<unsigned>(2 * cases.size()), why});
-  }
-  for (const kernels::AbsentBackend& absent : kernels::absent_backends()) {
-    if (only == nullptr)
-      results.push_back({"match/" + absent.backend, 0, 0, static_cast<unsigned>(2 * cases.size()), absent.why});
-  }
-  return results;
+  return on_match_rows(context, static_cast<unsigned>(2 * cases.size()),
+                       [&](kernels::Kernel& kernel, const std::string& name) {
+                         return run_row(dynamic_cast<match::Kernel&>(kernel), name, cases);
+                       });
 }
 
 }  // namespace sparkmill::cli
