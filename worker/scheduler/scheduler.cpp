@@ -19,6 +19,7 @@ namespace {
 
 constexpr unsigned kMaxFailures = 3;
 constexpr unsigned kMaxSliceFaults = 4;
+constexpr double kUnknownRate = 1e8;  ///< units a second of a lane nobody has measured
 /// Lanes look up this often for timed pauses and retries; work itself wakes them at once.
 constexpr auto kLookUp = std::chrono::milliseconds(200);
 
@@ -99,20 +100,23 @@ Done Scheduler::run(const job::Work& work, std::span<const job::Slice> slices, s
   return sparkmill::done();
 }
 
-std::uint64_t Scheduler::target_units() const {
+std::uint64_t Scheduler::target_units(std::uint64_t total_units) const {
   std::lock_guard lock(mutex_);
   double slowest = 0;
-  std::uint64_t batch = 0;
+  std::uint64_t batch = 0, lanes = 0;
   for (const auto& d : devices_) {
     if (!d->used || d->quarantined || d->lane_rate <= 0) continue;
     slowest = slowest == 0 ? d->lane_rate : std::min(slowest, d->lane_rate);
     batch = std::max(batch, d->batch_units);
+    lanes += d->lanes.size();
   }
-  if (slowest == 0) return 1u << 26;
+  if (slowest == 0) slowest = kUnknownRate;
   const double by_time = slowest * static_cast<double>(settings_.slice_ms) / 1000.0;
   // A fast device wants big batches, but a slow one beside it must still end a slice within two seconds.
   const double target = std::min(std::max(by_time, static_cast<double>(batch)), std::max(by_time, slowest * 2.0));
-  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(target));
+  // A small job is shared by the lanes all the same, down to slices of 20 ms.
+  const double share = static_cast<double>(total_units) / static_cast<double>(2 * std::max<std::uint64_t>(1, lanes));
+  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::min(target, std::max(share, slowest * 0.02))));
 }
 
 bool Scheduler::allowed(const Device& device) const {

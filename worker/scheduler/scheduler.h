@@ -55,8 +55,8 @@ class Scheduler {
   Done run(const job::Work& work, std::span<const job::Slice> slices, std::uint64_t deadline_ms,
            const std::function<Done(const job::Slice&, Bytes)>& done, const StopToken& stop);
 
-  /// Size of a slice that takes about slice_ms on one lane.
-  std::uint64_t target_units() const;
+  /// Size of a slice that takes about slice_ms on one lane, for a job of that many units.
+  std::uint64_t target_units(std::uint64_t total_units) const;
 
   /// `device` empty: all of them. Error: not_found.
   Done pause(const std::string& device, std::uint64_t until_unix_ms);
