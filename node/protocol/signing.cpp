@@ -9,7 +9,7 @@ namespace sparkmill::protocol {
 namespace {
 
 /// Takes "key=value" with optional blanks before it off the front of `rest`; the value ends at ',' or the end.
-Result<std::string_view> take(std::string_view& rest, std::string_view key, std::size_t max_size) {
+Result<std::string_view> take(std::string_view& rest, std::string_view key, std::size_t max_size, bool last = false) {
   const std::string what = "Sparkmill-Signature: " + std::string(key);
   while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
   if (rest.substr(0, key.size()) != key || rest.substr(key.size(), 1) != "=") {
@@ -17,6 +17,7 @@ Result<std::string_view> take(std::string_view& rest, std::string_view key, std:
   }
   rest.remove_prefix(key.size() + 1);
   const std::size_t end = rest.find(',');
+  if (last && end != std::string_view::npos) return fail(Status::bad_input, what + " must end the header");
   const std::string_view value = rest.substr(0, end);
   if (value.size() > max_size) return fail(Status::bad_input, what + " is too long");
   rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
@@ -47,8 +48,7 @@ Result<RequestSignature> parse_signature(std::string_view header) {
   SPARKMILL_ASSIGN(const std::string_view worker, take(header, "worker", 64));
   SPARKMILL_ASSIGN(const std::string_view time, take(header, "time", 18));
   SPARKMILL_ASSIGN(const std::string_view nonce, take(header, "nonce", 32));
-  SPARKMILL_ASSIGN(const std::string_view sig, take(header, "sig", 128));
-  if (!header.empty()) return fail(Status::bad_input, "Sparkmill-Signature: text after sig");
+  SPARKMILL_ASSIGN(const std::string_view sig, take(header, "sig", 128, true));
   SPARKMILL_ASSIGN(out.worker_pub, array_from_hex<32>(worker, "Sparkmill-Signature: worker"));
   SPARKMILL_ASSIGN(out.time_ms, decimal(time));
   SPARKMILL_ASSIGN(out.nonce, array_from_hex<16>(nonce, "Sparkmill-Signature: nonce"));
