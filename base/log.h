@@ -16,10 +16,11 @@ struct Settings {
   std::string file;            ///< empty: stderr only; otherwise also a rotating file
   std::size_t file_bytes = 10u << 20;
   std::size_t file_count = 5;
-  bool json = false;  ///< one JSON object a line on stderr
+  bool json = false;  ///< one JSON object a line, on stderr and in the file; times in UTC
 };
 
-/// Call once at start, before other threads log. Throws std::invalid_argument for an unknown level.
+/// At start, and again whenever the settings change: it reaches loggers that are held elsewhere and is safe while other
+/// threads log. A file that cannot be opened is told on stderr. Throws std::invalid_argument for an unknown level.
 void configure(const Settings& settings);
 
 /// The logger of one part; created on first use, safe from any thread.

@@ -16,9 +16,7 @@ namespace sparkmill::cli {
 namespace {
 
 constexpr Command kCommands[] = {
-#ifdef SPARKMILL_VERB_run
     {"run", "work: take jobs from a node (or the built-in demo node), prove, deliver", run_run},
-#endif
     {"devices", "list devices, and for each kernel row whether it runs there and why", run_devices},
     {"check", "look at configuration, key, folders, devices and node, a line each", run_check},
     {"status", "what a running worker does now", run_status},
@@ -27,21 +25,11 @@ constexpr Command kCommands[] = {
     {"finish", "take no new work, deliver everything, then end", run_finish},
     {"config", "explain, list or export the settings", run_config},
     {"keys", "make a key file, or show its public keys", run_keys},
-#ifdef SPARKMILL_VERB_match
     {"match", "match two template files offline", run_match},
-#endif
-#ifdef SPARKMILL_VERB_enrol
     {"enrol", "turn descriptors into template files", run_enrol},
-#endif
-#ifdef SPARKMILL_VERB_verify
     {"verify", "check a proof file against its inputs", run_verify},
-#endif
-#ifdef SPARKMILL_VERB_vectors
     {"vectors", "run test-vector files through every kernel row", run_vectors},
-#endif
-#ifdef SPARKMILL_VERB_bench
     {"bench", "measure kernels, or compare two measurements", run_bench},
-#endif
 };
 
 void print_help() {
