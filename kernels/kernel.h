@@ -42,6 +42,9 @@ struct Probe {
 class Kernel {
  public:
   virtual ~Kernel() = default;
+  /// Id of the row that really runs, for the test that nothing replaced a forced row; empty where the class itself says
+  /// it (one class a row).
+  virtual std::string row_id() const { return {}; }
 };
 
 struct Row {

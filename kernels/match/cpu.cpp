@@ -63,6 +63,7 @@ class CpuKernel final : public Kernel {
  public:
   explicit CpuKernel(const cpu::Ops& ops) : ops_(ops) {}
   Done run(const Task& task, TileResults& out, const StopToken& stop) override;
+  std::string row_id() const override { return std::string("match/cpu/") + ops_.isa; }
 
  private:
   struct Field {

@@ -62,6 +62,7 @@ constexpr std::size_t kSpillWords = 124;
 
 struct V {
   using U = V256;
+  static constexpr const char* kIsa = "avx2";
   static constexpr unsigned kUsers = 8;
   static constexpr unsigned kPlainRows = 1;
   static constexpr unsigned kMaskedRows = 1;

@@ -14,6 +14,7 @@ namespace {
 
 struct V {
   using U = __m512i;
+  static constexpr const char* kIsa = "avx512";
   static constexpr unsigned kUsers = 16;
   static constexpr unsigned kPlainRows = 8;
   static constexpr unsigned kMaskedRows = 4;

@@ -153,7 +153,7 @@ void pack(const std::uint8_t* rows, std::size_t stride, std::uint32_t count, std
   }
 }
 
-constexpr Ops kOps{V::kUsers, V::kRowGroup, pack, fused, scores, column_sums, decide};
+constexpr Ops kOps{V::kIsa, V::kUsers, V::kRowGroup, pack, fused, scores, column_sums, decide};
 
 }  // namespace
 }  // namespace sparkmill::match::cpu

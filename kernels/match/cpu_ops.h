@@ -41,6 +41,7 @@ struct FusedTile {
 
 /// What a file with ISA flags exports. Scores are [256][P] u32 of one panel.
 struct Ops {
+  const char* isa;       ///< which file this is, "avx2"
   unsigned panel_users;  ///< 16 or 8
   unsigned row_group;    ///< rows a micro-kernel takes at most
   /// Repacks `count` users (at most 256) of `stride` bytes each.

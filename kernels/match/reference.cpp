@@ -23,6 +23,7 @@ class Reference final : public Kernel {
     }
     return done();
   }
+  std::string row_id() const override { return "match/reference"; }
 
  private:
   Done tile(const Task& task, std::uint32_t ti, std::uint32_t tj, TileResults& out) {
