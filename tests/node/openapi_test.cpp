@@ -53,7 +53,7 @@ class OpenApiTest : public ::testing::Test {
     Settings s;
     s.data = folder_.path();
     s.interval_ms = 100;
-    s.min_open_ms = 3'000;
+    s.min_open_ms = 20'000;
     s.job_requests = 512;
     s.job_users = 512;
     s.job_n = 512;

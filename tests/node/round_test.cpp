@@ -27,7 +27,7 @@ Settings small_settings(const std::filesystem::path& folder) {
   Settings s;
   s.data = folder;
   s.interval_ms = 100;
-  s.min_open_ms = 3'000;
+  s.min_open_ms = 20'000;
   s.lease_ms = 60'000;
   s.job_requests = 512;
   s.job_users = 512;
@@ -193,7 +193,7 @@ TEST_F(RoundTest, ResendingIsHarmlessAndASecondCommitIsNot) {
 }
 
 TEST_F(RoundTest, ADroppedTaskGoesToAnotherWorker) {
-  settings_.lease_ms = 1'000;
+  settings_.lease_ms = 4'000;
   settings_.max_jobs = 1;
   settings_.reissue_grace_ms = 60'000;
   start();
@@ -425,7 +425,7 @@ TEST_F(RoundTest, AFullBlobStoreStopsJobsButNotTheNode) {
   start();
   ScriptedWorker w = enlisted(kAlice);
   w.wait_block(5);
-  for (int i = 0; i < 100 && node_->idle_reason().empty(); ++i)
+  for (int i = 0; i < 400 && node_->idle_reason().empty(); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_NE(node_->idle_reason().find("limit"), std::string::npos) << node_->idle_reason();
   EXPECT_TRUE(w.lease(0).empty());

@@ -131,7 +131,7 @@ http::Response ScriptedWorker::commit(const Assignment& a, const proof::Commit& 
 }
 
 protocol::Block ScriptedWorker::wait_block(std::uint64_t height) {
-  for (int i = 0; i < 1'000; ++i) {
+  for (int i = 0; i < 3'000; ++i) {
     const auto answer = get("/v1/blocks/" + std::to_string(height));
     if (answer.status == 200) return must(protocol::block_from_json(text(answer.body)));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
