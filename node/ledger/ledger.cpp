@@ -79,7 +79,11 @@ Ledger::Ledger(LedgerOptions options, const keys::SigningKey& receipt_key)
 Result<std::unique_ptr<Ledger>> Ledger::open(LedgerOptions options, const keys::SigningKey& receipt_key,
                                              std::uint64_t now_ms) {
   std::unique_ptr<Ledger> ledger(new Ledger(std::move(options), receipt_key));
-  SPARKMILL_ASSIGN(ledger->db_, sqlite::Database::open(ledger->options_.folder / "ledger.sqlite", true));
+  const std::filesystem::path file = ledger->options_.folder / "ledger.sqlite";
+  SPARKMILL_ASSIGN(ledger->db_, sqlite::Database::open(file, true));
+  // Ringers of open jobs are in it. SQLite gives its side files the same rights.
+  std::error_code ec;
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ec);
   SPARKMILL_TRY(sqlite::guarded("ledger", [&] { return ledger->prepare(now_ms); }));
   return ledger;
 }

@@ -117,6 +117,7 @@ class Ledger {
   Result<Task> add_task(std::uint16_t kind, ByteView spec, std::uint64_t escrow_microcobble, std::uint64_t now_ms);
   /// The oldest open task without a live attempt.
   Result<std::optional<Task>> task_without_attempt();
+  Result<Task> task_of(const Id16& job_id);
   Done add_attempt(const Attempt& attempt, std::uint64_t now_ms);
   Result<std::vector<Hash32>> blobs();
   /// A blob is gone from disk: ready attempts that need it are dropped, their tasks get new ones.

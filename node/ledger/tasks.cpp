@@ -60,6 +60,18 @@ Result<std::optional<Task>> Ledger::task_without_attempt() {
   });
 }
 
+Result<Task> Ledger::task_of(const Id16& job_id) {
+  std::lock_guard lock(mutex_);
+  return sqlite::guarded("ledger", [&]() -> Result<Task> {
+    auto s = db_->prepare(
+        "SELECT k.id, k.kind, k.spec, k.requester, k.escrow, k.attempts FROM tasks k JOIN jobs j ON j.task = k.id "
+        "WHERE j.id = ?");
+    s.all(job_id);
+    if (!s.step()) return fail(Status::not_found, "job " + to_hex(job_id) + ": unknown");
+    return read_task(s);
+  });
+}
+
 Done Ledger::add_attempt(const Attempt& a, std::uint64_t now_ms) {
   std::lock_guard lock(mutex_);
   return sqlite::guarded("ledger", [&]() -> Done {

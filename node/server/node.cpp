@@ -83,6 +83,7 @@ struct Node::Impl {
   Done prepare_ledger(bool first_start);
   Result<Hash32> population_seed();
   Done match_blobs();
+  void on_receipt(const protocol::Receipt& receipt);
   void start_threads();
   void timer_loop();
   void tick_block();
@@ -115,11 +116,8 @@ Done Node::Impl::prepare() {
   SPARKMILL_TRY(prepare_ledger(first_start));
   SPARKMILL_ASSIGN(blobs, BlobStore::open(settings.data / "blobs", settings.blob_limit_bytes));
   SPARKMILL_TRY(match_blobs());
-  SPARKMILL_ASSIGN(checker, Checker::make(*ledger, *blobs, time, [this](const protocol::Receipt& r) {
-                     log::get("node")->info("lease {}: {}{}{}", to_hex(r.id), r.reason, r.detail.empty() ? "" : ", ",
-                                            r.detail);
-                     if (generator) generator->wake();
-                   }));
+  SPARKMILL_ASSIGN(checker,
+                   Checker::make(*ledger, *blobs, time, [this](const protocol::Receipt& r) { on_receipt(r); }));
   if (settings.generate) {
     GeneratorSettings g = generator_settings(settings);
     SPARKMILL_ASSIGN(g.seed, population_seed());
@@ -194,6 +192,24 @@ Done Node::Impl::match_blobs() {
     if (blobs->path(sha).empty()) SPARKMILL_TRY(ledger->drop_attempts_with(sha));
   }
   return done();
+}
+
+/// Says what was decided and, for an accepted demo task, how well the real faces were found.
+void Node::Impl::on_receipt(const protocol::Receipt& r) {
+  log::get("node")->info("lease {}: {}{}{}", to_hex(r.id), r.reason, r.detail.empty() ? "" : ", ", r.detail);
+  if (generator) generator->wake();
+  if (!r.accepted) return;
+  const auto task = ledger->task_of(r.job_id);
+  if (!task) return;
+  const auto spec = decode_task_spec(task->spec);
+  const auto result = ledger->task_result(task->id);
+  if (!spec || !result) return;
+  const auto pairs = job::decode_pairs(*result);
+  if (!pairs) return;
+  const TaskReport report = report_of(*spec, *pairs);
+  log::get("node")->info(
+      "task {}: {} of {} altered real faces found, {} false pairs among real faces, {} with synthetic ones", task->id,
+      report.altered_found, report.altered_shown, report.real_false, report.synthetic_false);
 }
 
 void Node::Impl::start_threads() {
