@@ -55,7 +55,9 @@ struct App::Impl {
 
 Done App::Impl::open(const keys::KeyFile& key) {
   auto say = settings.say ? settings.say : [](const std::string&) {};
-  SPARKMILL_ASSIGN(store, Store::open(settings.data / "store.sqlite", {}, clock));
+  StoreSettings books;
+  books.trouble_patience_ms = settings.store_patience_ms;
+  SPARKMILL_ASSIGN(store, Store::open(settings.data / "store.sqlite", books, clock));
   store->on_trouble([this](const std::optional<Error>& error) {
     state.update([&](Snapshot& s) {
       set_reason(s, "store_trouble", error ? error->message + "; work waits until it can be written" : "",

@@ -28,10 +28,11 @@ struct AppSettings {
   unsigned cpu_lanes = 0;    ///< 0: as the profile says (cores, less one for `quiet` and `balanced` with > 2 cores)
   bool low_priority = true;  ///< nice 19 for CPU lanes
   std::uint64_t blob_cache_bytes = 4ull << 30;
-  unsigned jobs_in_flight = 3;           ///< leases held at once, so that challenge waits overlap with work
-  std::uint64_t slice_ms = 250;          ///< aimed-at slice length per lane
-  std::uint64_t rounds = 0;              ///< > 0: finish after that many receipts
-  std::uint64_t source_patience_ms = 0;  ///< > 0: give up (exit 6) when the node is unreachable that long
+  unsigned jobs_in_flight = 3;                ///< leases held at once, so that challenge waits overlap with work
+  std::uint64_t slice_ms = 250;               ///< aimed-at slice length per lane
+  std::uint64_t rounds = 0;                   ///< > 0: finish after that many receipts
+  std::uint64_t source_patience_ms = 0;       ///< > 0: give up (exit 6) when the node is unreachable that long
+  std::uint64_t store_patience_ms = 600'000;  ///< a disk that stays full that long ends the worker (exit 75)
   std::string node_key;  ///< 64 hex digits: the node's public key; empty: the one of the first contact is remembered
   std::string pin_name;  ///< under which that key is remembered; empty: the URL
   std::function<void(const std::string&)> say;  ///< gets a sentence for each step a user may want to see; may be empty

@@ -172,10 +172,13 @@ int summary(const worker::RunTotals& t, Console& console) {
   console.progress("");
   console.say(fmt::format("summary: {} job(s) accepted, {} refused, {} given up; {} matching pair(s) found", t.accepted,
                           t.rejected, t.stale + t.wrong, t.answers));
-  console.say(fmt::format(
-      "summary: {} pairs compared, {} pairs/s from first lease to last receipt ({}), devices busy {:.1f} %",
-      short_number(static_cast<double>(t.units)),
-      short_number(seconds > 0 ? static_cast<double>(t.units) / seconds : 0), short_time(seconds), 100 * t.busy()));
+  console.say(
+      fmt::format("summary: {} pairs compared, {} pairs/s from first lease to last receipt ({:.2f} s exactly), devices "
+                  "busy {:.1f} %, "
+                  "CPU time of the lanes {:.1f} %",
+                  short_number(static_cast<double>(t.units)),
+                  short_number(seconds > 0 ? static_cast<double>(t.units) / seconds : 0), seconds, 100 * t.busy(),
+                  100 * t.lane_cpu()));
   console.say(fmt::format("summary: credit {:.3f} cobblestones, balance {:.8f} BTK, block heights {} to {}",
                           static_cast<double>(t.credit_microcobble) / 1e6, static_cast<double>(t.balance_units) / 1e8,
                           t.first_height, t.last_height));

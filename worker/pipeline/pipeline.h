@@ -43,10 +43,14 @@ struct RunTotals {
   std::uint64_t busy_wall_us = 0;  ///< lanes in slices within that time, summed
   std::uint64_t busy_cpu_us = 0;   ///< CPU time of these lanes
   unsigned lanes = 0;
-  std::uint64_t commit_bytes = 0;   ///< largest commit envelope
-  std::uint64_t opening_bytes = 0;  ///< largest opening envelope
-  double busy() const {
-    return wall_us == 0 || lanes == 0 ? 0 : static_cast<double>(busy_wall_us) / (static_cast<double>(wall_us) * lanes);
+  std::uint64_t commit_bytes = 0;                         ///< largest commit envelope
+  std::uint64_t opening_bytes = 0;                        ///< largest opening envelope
+  double busy() const { return share(busy_wall_us); }     ///< of the lanes' time
+  double lane_cpu() const { return share(busy_cpu_us); }  ///< less where others took the processor
+
+ private:
+  double share(std::uint64_t us) const {
+    return wall_us == 0 || lanes == 0 ? 0 : static_cast<double>(us) / (static_cast<double>(wall_us) * lanes);
   }
 };
 

@@ -163,22 +163,15 @@ Done BlobCache::download(const Hash32& hash, const Fetch& fetch, const StopToken
   const fs::path part_path = file(hash).string() + kPart;
   PartFile part;
   SPARKMILL_TRY(part.open(part_path));
-  std::uint64_t reserved = part.size();
   const std::uint64_t start = part.size();
-  auto room_for = [&](std::uint64_t size) -> Done {
-    // Room is made in steps: the size is not known before, and a liar's word for it would not count.
-    while (size > reserved) {
-      if (!make_room(size)) {
-        return fail(Status::too_large, "blob " + to_hex(hash) + ": does not fit into the blob cache",
-                    "raise the size of the blob cache");
-      }
-      reserved = size + (4u << 20);
-    }
-    return done();
-  };
+  Partial counted(*this);
+  // Room is made as the bytes come: the size is not known before, and a liar's word for it would not count.
   const BlobCache::Sink sink = [&](ByteView bytes) -> Done {
     if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-    SPARKMILL_TRY(room_for(part.size() + bytes.size()));
+    if (!counted.grow(part.size() + bytes.size())) {
+      return fail(Status::too_large, "blob " + to_hex(hash) + ": does not fit into the blob cache",
+                  "raise the size of the blob cache");
+    }
     auto written = part.append(bytes);
     if (!written && written.status() == Status::no_space && make_room(limit_ / 2)) written = part.append(bytes);
     return written;
@@ -191,7 +184,6 @@ Done BlobCache::download(const Hash32& hash, const Fetch& fetch, const StopToken
   if (start != 0 && *answer != 206) {
     // The peer sent the whole file (or an error) where a rest was asked for: begin again, this time from the start.
     SPARKMILL_TRY(part.cut(0));
-    reserved = 0;
     answer = fetch(hash, 0, limit_, sink);
     if (!answer) return answer.error();
   }
@@ -210,9 +202,23 @@ Done BlobCache::download(const Hash32& hash, const Fetch& fetch, const StopToken
   return done();
 }
 
+bool BlobCache::Partial::grow(std::uint64_t size) {
+  if (size <= bytes_) return true;
+  if (!cache_.make_room(size - bytes_)) return false;
+  std::lock_guard lock(cache_.mutex_);
+  cache_.partial_ += size - bytes_;
+  bytes_ = size;
+  return true;
+}
+
+BlobCache::Partial::~Partial() {
+  std::lock_guard lock(cache_.mutex_);
+  cache_.partial_ -= bytes_;
+}
+
 bool BlobCache::make_room(std::uint64_t bytes) {
   std::lock_guard lock(mutex_);
-  while (bytes_ + bytes > limit_) {
+  while (bytes_ + partial_ + bytes > limit_) {
     auto oldest = entries_.end();
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
       const Entry& e = it->second;

@@ -44,6 +44,20 @@ class BlobCache final : public job::BlobSource {
     std::weak_ptr<const MappedFile> map;
   };
 
+  /// What a running download has on disk counts against the limit while it runs.
+  class Partial {
+   public:
+    explicit Partial(BlobCache& cache) : cache_(cache) {}
+    ~Partial();
+    Partial(const Partial&) = delete;
+    /// False: it does not fit beside the blobs in use.
+    bool grow(std::uint64_t size);
+
+   private:
+    BlobCache& cache_;
+    std::uint64_t bytes_ = 0;
+  };
+
   BlobCache(std::filesystem::path dir, std::uint64_t limit) : dir_(std::move(dir)), limit_(limit) {}
   std::filesystem::path file(const Hash32& hash) const;
   job::Blob hold(Entry& entry, std::shared_ptr<const MappedFile> map);
@@ -59,6 +73,7 @@ class BlobCache final : public job::BlobSource {
   std::condition_variable idle_;
   std::map<Hash32, Entry> entries_;
   std::uint64_t bytes_ = 0;
+  std::uint64_t partial_ = 0;
   std::uint64_t clock_ = 0;
   std::uint64_t refetched_ = 0;
 };

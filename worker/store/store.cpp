@@ -133,8 +133,14 @@ void Store::settle(std::vector<Item>& batch) {
     }
     if (callback) callback(error);
   };
-  std::optional<Error> error = write(batch);
-  while (error && temporary(error->code)) {
+  std::optional<Error> error;
+  {
+    std::lock_guard lock(mutex_);
+    error = broken_;  // once given up, later batches fail at once
+  }
+  const bool dead = error.has_value();
+  if (!dead) error = write(batch);
+  while (!dead && error && temporary(error->code)) {
     if (!told) {
       log::get("store")->error("{}; waiting for room", error->message);
       tell(error);
@@ -147,16 +153,16 @@ void Store::settle(std::vector<Item>& batch) {
     log::get("store")->info("writing works again");
     tell(std::nullopt);
   }
-  const bool each = error && !temporary(error->code) && batch.size() > 1;
+  const bool each = !dead && error && !temporary(error->code) && batch.size() > 1;
   for (Item& item : batch) {
     // A broken statement must fail its own caller only, so the others get a transaction of their own.
     const std::optional<Error> own = each ? write({&item, 1}) : error;
     if (item.waiter) {
       item.waiter->set_value(own ? Done(*own) : done());
-    } else if (own) {
-      log::get("store")->error("{}", own->message);
+    } else if (own && !dead) {
+      if (!temporary(own->code)) log::get("store")->error("{}", own->message);
       std::lock_guard lock(mutex_);
-      broken_ = own;
+      if (!broken_) broken_ = own;
       room_.notify_all();
     }
   }

@@ -78,7 +78,7 @@ struct TuningRow {
 struct StoreSettings {
   std::size_t queue_items = 512;
   std::size_t queue_bytes = 32u << 20;
-  std::uint64_t trouble_patience_ms = 60'000;  ///< how long a full disk is waited for before the store gives up
+  std::uint64_t trouble_patience_ms = 600'000;  ///< how long a full disk is waited for before the store gives up
 };
 
 class Store {
