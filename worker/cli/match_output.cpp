@@ -33,10 +33,13 @@ std::vector<std::int64_t> leaf_scores(const Inputs& inputs, const match::Predica
 std::vector<std::string> leaf_labels(const match::Predicate& predicate, std::span<const std::string> names) {
   std::vector<std::string> out;
   for (const match::Leaf& leaf : predicate.leaves()) {
-    const std::string& name = names[leaf.field];
-    out.push_back(leaf.w1 == 1 && leaf.w2 == 0
-                      ? name + ".dot"
-                      : name + ".frac(" + std::to_string(leaf.w2) + "/" + std::to_string(leaf.w1) + ")");
+    std::string label = names[leaf.field] + ".dot";
+    if (leaf.w1 == 0 && leaf.w2 == 1) {
+      label = "-" + names[leaf.field] + ".valid";
+    } else if (leaf.w2 != 0 || leaf.w1 != 1) {
+      label = names[leaf.field] + ".frac(" + std::to_string(leaf.w2) + "/" + std::to_string(leaf.w1) + ")";
+    }
+    out.push_back(std::move(label));
   }
   return out;
 }

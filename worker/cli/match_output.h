@@ -16,7 +16,7 @@ enum class PairFormat { jsonl, csv };
 /// Leaf scores of a pair, in leaf order.
 std::vector<std::int64_t> leaf_scores(const Inputs& inputs, const match::Predicate& predicate, match::Pair pair);
 
-/// "face.dot", "voice.frac(2/7)": what each score column is.
+/// "face.dot", "voice.frac(2/7)", "-face.valid": what each score column is.
 std::vector<std::string> leaf_labels(const match::Predicate& predicate, std::span<const std::string> names);
 
 /// JSON line {"request":3,"user":70,"scores":[612]}; CSV line 3,70,612 under a heading of the labels.

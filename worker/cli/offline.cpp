@@ -15,8 +15,8 @@ namespace sparkmill::cli {
 
 namespace {
 
-/// A slice of about a quarter second on one core at 10^9 pairs a second and n = 2048.
-constexpr std::uint64_t kSliceUnits = 1ull << 28;
+/// A slice of about a tenth of a second on one core at n = 2048, masked.
+constexpr std::uint64_t kSliceUnits = 1ull << 26;
 constexpr std::uint64_t kSlicesPerLane = 8;
 constexpr std::uint64_t kMaxFeatureBytes = 1ull << 30;
 
