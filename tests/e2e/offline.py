@@ -7,6 +7,7 @@ usage: offline.py SPARKMILL_BINARY
 import json
 import os
 import pathlib
+import pty
 import random
 import signal
 import struct
@@ -22,7 +23,7 @@ BINARY = ""
 
 def run(*args, check=None):
     done = subprocess.run([BINARY, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          timeout=120)
+                          timeout=240)
     if check is not None and done.returncode != check:
         raise AssertionError("%s gave %d, expected %d\n%s%s" % (args, done.returncode, check, done.stdout, done.stderr))
     return done
@@ -109,6 +110,9 @@ class Offline(unittest.TestCase):
             if done.returncode == 4:  # this processor lacks it
                 continue
             self.assertEqual(done.stdout, self.found.stdout, backend)
+        for threads in (1, 7):
+            done = run("match", *self.sides(), "--predicate", self.rule, "--threads", threads, "--quiet", check=0)
+            self.assertEqual((done.stdout, done.stderr), (self.found.stdout, ""))
 
     def test_two_fields(self):
         requests = "face=%s,voice=%s" % (self.a, self.v)
@@ -261,7 +265,8 @@ class Offline(unittest.TestCase):
         p = subprocess.Popen([BINARY, "match", "--requests", "face=%s" % many, "--users", "face=%s" % many,
                               "--predicate", "face.dot>=700", "--backend", "reference", "--proof", self.at / "never.smp"],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(1.5)
+        self.assertIn("30110 requests", p.stderr.readline())
+        time.sleep(0.5)
         p.send_signal(signal.SIGINT)
         start = time.monotonic()
         out, err = p.communicate(timeout=60)
@@ -270,6 +275,28 @@ class Offline(unittest.TestCase):
         self.assertIn("stopped before the end", err)
         self.assertLess(time.monotonic() - start, 20)
         self.assertFalse((self.at / "never.smp").exists())
+
+    def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(self):
+        self.assertNotIn("\r", self.found.stderr)
+        self.assertRegex(self.found.stderr, r"match: \S+ pairs in \d+ s, \S+ pairs/s\n")
+        main, other = pty.openpty()
+        users = self.at / "some.pcbt"
+        self.enrol(users, "--synthetic", 60000, "--seed", "some")
+        p = subprocess.Popen([BINARY, "match", *self.sides(users=users), "--predicate", "face.dot>=700", "--backend",
+                              "reference"], stdout=subprocess.DEVNULL, stderr=other)
+        os.close(other)
+        shown = b""
+        while True:
+            try:
+                part = os.read(main, 4096)
+            except OSError:  # the terminal's other end is closed
+                break
+            if not part:
+                break
+            shown += part
+        os.close(main)
+        self.assertEqual(p.wait(timeout=60), 0)
+        self.assertRegex(shown, rb"\rmatch: \[#*\.*\] \d+ %, \S+ pairs/s, (about \d+ s left|remaining time not known yet)")
 
     def test_vectors(self):
         folder = ROOT / "tests" / "vectors"
