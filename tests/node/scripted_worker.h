@@ -43,7 +43,7 @@ class ScriptedWorker {
   http::Response resend();
   http::Response enlist();
 
-  std::vector<protocol::Lease> lease(std::uint32_t wait_ms = 10'000, std::uint32_t max = 1);
+  std::vector<protocol::Lease> lease(std::uint32_t wait_ms = 30'000, std::uint32_t max = 1);
   /// Aborts the test when there is no job.
   std::unique_ptr<Assignment> take();
   /// Computes all of `work` honestly.
