@@ -58,13 +58,17 @@ Done App::Impl::open(const keys::KeyFile& key) {
   StoreSettings books;
   books.trouble_patience_ms = settings.store_patience_ms;
   SPARKMILL_ASSIGN(store, Store::open(settings.data / "store.sqlite", books, clock));
+  SPARKMILL_ASSIGN(blobs, BlobCache::open(settings.data / "blobs", settings.blob_cache_bytes));
   store->on_trouble([this](const std::optional<Error>& error) {
+    if (error && error->code == Status::no_space) blobs->shed();
     state.update([&](Snapshot& s) {
+      const bool known =
+          std::any_of(s.reasons.begin(), s.reasons.end(), [](const Reason& r) { return r.code == "store_trouble"; });
+      if (error && known) return;
       set_reason(s, "store_trouble", error ? error->message + "; work waits until it can be written" : "",
                  clock.unix_ms(), 0);
     });
   });
-  SPARKMILL_ASSIGN(blobs, BlobCache::open(settings.data / "blobs", settings.blob_cache_bytes));
 
   SchedulerSettings lanes;
   lanes.devices = settings.devices;
@@ -155,8 +159,8 @@ App::~App() {
   impl_->shut_down();
   impl_->pipeline.reset();  // joins its threads: nothing uses the rest after this
   impl_->scheduler.reset();
+  impl_->store.reset();  // the store writes what is queued before it closes
   impl_->blobs.reset();
-  impl_->store.reset();  // ... and the store writes what is queued before it closes
 }
 
 Result<std::unique_ptr<App>> App::start(AppSettings settings, keys::KeyFile key, State& state, const Clock& clock) {

@@ -153,6 +153,19 @@ TEST(BlobCache, EvictsTheOldestButNeverABlobInUse) {
   EXPECT_LE((*cache)->bytes(), 100'000u);
 }
 
+TEST(BlobCache, GivesWayOnAFullDisk) {
+  TempFolder folder;
+  testing::SmallDisk disk(folder.path() / "disk", 200);
+  if (!disk.ok) GTEST_SKIP() << "this user may not mount a tmpfs";
+  auto cache = BlobCache::open(folder.path() / "disk", 1u << 30);
+  for (std::uint8_t i = 0; i < 12; ++i) {
+    Peer peer{content(static_cast<std::uint8_t>(100 + i), 60'000)};
+    ASSERT_TRUE((*cache)->ensure(sha256(peer.bytes), peer.fetch(), {})) << "blob " << int(i);
+  }
+  Peer big{content(99, 300'000)};
+  EXPECT_EQ((*cache)->ensure(sha256(big.bytes), big.fetch(), {}).status(), Status::no_space);
+}
+
 TEST(BlobCache, StopsAnEndlessBody) {
   TempFolder folder;
   auto cache = BlobCache::open(folder.path(), 300'000);

@@ -268,7 +268,7 @@ TEST(Store, WaitsForRoomOnAFullDiskAndGoesOn) {
     ASSERT_TRUE((*store)->put_slice(lease.lease_id, {i, Bytes(40'000, 1)}));
   }
   for (int i = 0; i < 100 && trouble == 0; ++i) ::usleep(50'000);
-  EXPECT_EQ(trouble, 1);
+  EXPECT_GE(trouble, 1);
   std::filesystem::remove(ballast);
   ASSERT_TRUE((*store)->flush());
   EXPECT_EQ(fine, 1);

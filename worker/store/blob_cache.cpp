@@ -20,6 +20,14 @@ namespace {
 
 constexpr char kPart[] = ".part";
 
+/// Less than 32 MiB (or an eighth of a small disk) would be left.
+bool disk_is_tight(const fs::path& dir, std::uint64_t more) {
+  std::error_code ec;
+  const fs::space_info space = fs::space(dir, ec);
+  if (ec) return false;
+  return space.available < more + std::min<std::uint64_t>(32u << 20, space.capacity / 8);
+}
+
 /// An append-only file of a running download.
 class PartFile {
  public:
@@ -173,7 +181,7 @@ Done BlobCache::download(const Hash32& hash, const Fetch& fetch, const StopToken
                   "raise the size of the blob cache");
     }
     auto written = part.append(bytes);
-    if (!written && written.status() == Status::no_space && make_room(limit_ / 2)) written = part.append(bytes);
+    if (!written && written.status() == Status::no_space && shed()) written = part.append(bytes);
     return written;
   };
   auto answer = fetch(hash, start, limit_ - std::min(limit_, start), sink);
@@ -216,22 +224,37 @@ BlobCache::Partial::~Partial() {
   cache_.partial_ -= bytes_;
 }
 
+bool BlobCache::evict_oldest() {
+  auto oldest = entries_.end();
+  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+    const Entry& e = it->second;
+    if (e.bytes == 0 || e.busy || !e.map.expired()) continue;
+    if (oldest == entries_.end() || e.used < oldest->second.used) oldest = it;
+  }
+  if (oldest == entries_.end()) return false;
+  std::error_code ec;
+  fs::remove(file(oldest->first), ec);
+  bytes_ -= oldest->second.bytes;
+  entries_.erase(oldest);
+  return true;
+}
+
 bool BlobCache::make_room(std::uint64_t bytes) {
   std::lock_guard lock(mutex_);
   while (bytes_ + partial_ + bytes > limit_) {
-    auto oldest = entries_.end();
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      const Entry& e = it->second;
-      if (e.bytes == 0 || e.busy || !e.map.expired()) continue;
-      if (oldest == entries_.end() || e.used < oldest->second.used) oldest = it;
-    }
-    if (oldest == entries_.end()) return false;
-    std::error_code ec;
-    fs::remove(file(oldest->first), ec);
-    bytes_ -= oldest->second.bytes;
-    entries_.erase(oldest);
+    if (!evict_oldest()) return false;
+  }
+  // The store shares this disk and matters more: unused blobs go before it is full.
+  while (disk_is_tight(dir_, bytes) && evict_oldest()) {
   }
   return true;
+}
+
+bool BlobCache::shed() {
+  std::lock_guard lock(mutex_);
+  bool any = false;
+  while (evict_oldest()) any = true;
+  return any;
 }
 
 std::uint64_t BlobCache::bytes() const {

@@ -32,6 +32,9 @@ class BlobCache final : public job::BlobSource {
   /// Only what ensure() has made available; not_found otherwise.
   Result<job::Blob> get(const Hash32& hash) override;
 
+  /// Evicts every unused blob, for a disk that is full before the limit is reached. False: there was none.
+  bool shed();
+
   std::uint64_t bytes() const;  ///< on disk, without partial downloads
   std::uint64_t refetched() const;
 
@@ -66,6 +69,7 @@ class BlobCache final : public job::BlobSource {
   Done download(const Hash32& hash, const Fetch& fetch, const StopToken& stop);
   /// Evicts unused blobs until `bytes` more fit. False: what is left is in use.
   bool make_room(std::uint64_t bytes);
+  bool evict_oldest();  ///< with the mutex held
 
   std::filesystem::path dir_;
   std::uint64_t limit_;

@@ -143,9 +143,9 @@ void Store::settle(std::vector<Item>& batch) {
   while (!dead && error && temporary(error->code)) {
     if (!told) {
       log::get("store")->error("{}; waiting for room", error->message);
-      tell(error);
       told = true;
     }
+    tell(error);
     if (!wait_out(*error, since)) break;
     error = write(batch);
   }

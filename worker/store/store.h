@@ -89,7 +89,8 @@ class Store {
                                              const Clock& clock = system_clock());
   ~Store();  ///< writes what is queued, then closes
 
-  /// Called from the writer thread: an error when writing has begun to fail (full disk), nullopt when it works again.
+  /// Called from the writer thread: an error at each failed try to write (full disk), nullopt when it works
+  /// again.
   void on_trouble(std::function<void(const std::optional<Error>&)> callback);
 
   /// False: this lease is known already and nothing was changed.

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""First run from an empty home: key, demo node, two rounds, summary; then Ctrl-C, configuration, a second worker, damage."""
+import os
+import stat
+import time
+
+from town import Worker, check, folder, store_totals
+
+home = folder()
+began = time.monotonic()
+worker = Worker(home, "--rounds", "2")
+code = worker.wait(60)
+text = worker.text()
+if code != 0:
+    print(text)
+check("run --rounds 2 ends with 0", code == 0, code)
+print("first run took %.1f s" % (time.monotonic() - began))
+for part in ("made a new key", "no node named", "self-test passed", "profile H: geometry is disclosed to the node",
+             "commit recorded", "challenged", "proof accepted", "operator-trusted", "balance", "API and dashboard",
+             "sparkmill run --node URL", "summary: 2 job(s) accepted", "devices busy", "block heights"):
+    check("it says '%s'" % part, part in text, text)
+key = os.path.join(worker.data, "worker.key")
+check("the key is the owner's only", stat.S_IMODE(os.stat(key).st_mode) == 0o600)
+receipts, counters = store_totals(home)
+check("two receipts are in the store", len(receipts) == 2 and counters["accepted"] == 2, counters)
+check("pairs were found", counters["answers"] > 0, counters)
+
+# A second start finds its key and its node's ledger; Ctrl-C keeps what is unfinished.
+worker = Worker(home)
+worker.until("work goes on with the same store", lambda s: s["results"]["accepted"] >= 2, 30)
+check("no second key is made", "made a new key" not in worker.text())
+other = Worker(home, "--node", "http://127.0.0.1:9")
+check("a second worker on the same folder ends with 10", other.wait(20) == 10, other.text())
+check("it says what to do", "in use by another process" in other.text(), other.text())
+check("it works", worker.says("job ", 20), worker.text())
+worker.interrupt()
+asked = time.monotonic()
+code = worker.wait(15)
+check("Ctrl-C ends within a slice", time.monotonic() - asked < 6)
+unfinished = "unfinished job(s) are kept" in worker.text()
+check("Ctrl-C ends with 12 and kept work, or with 0 and none", code == (12 if unfinished else 0), (code, worker.text()))
+
+# Configuration: an unknown key is an error that names the nearest.
+config = os.path.join(home, "config.json")
+with open(config, "w") as f:
+    f.write('{"jobs_in_flihgt": 4}')
+wrong = Worker(home, "--config", config)
+check("an unknown key ends with 3", wrong.wait(10) == 3, wrong.text())
+check("the nearest key is named", "jobs_in_flight" in wrong.text(), wrong.text())
+
+# A damaged store is kept aside and said; the next start begins afresh.
+store = os.path.join(worker.data, "store.sqlite")
+with open(store, "r+b") as f:
+    f.write(b"this is not a database any more")
+damaged = Worker(home, "--node", "http://127.0.0.1:9")
+check("a damaged store ends with 10", damaged.wait(20) == 10, damaged.text())
+check("it is kept aside", any(".damaged-" in name for name in os.listdir(worker.data)), os.listdir(worker.data))
+absent = Worker(home, "--node", "http://127.0.0.1:9", "--source-patience-s", "1")
+check("an absent node ends with 6 after its patience", absent.wait(20) == 6, absent.text())
+print("all good")
