@@ -6,6 +6,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # g++ 12 sees overlaps in std::string concatenation that are not there (GCC bug 105651).
   target_compile_options(sparkmill_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND SPARKMILL_TSAN)
+  target_compile_options(sparkmill_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-tsan>)  # Boost.Asio's fences
+endif()
 if(SPARKMILL_WERROR)
   target_compile_options(sparkmill_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
