@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/http/client.h"
+#include "kernels/match/match.h"
 #include "tests/worker/app_support.h"
 
 namespace sparkmill::worker {
@@ -182,6 +183,48 @@ TEST(App, SurvivesARestartOfTheNode) {
   const auto account = account_at(town.node->url(), hand.state.snapshot().worker_pub);
   EXPECT_EQ(account.accepted, 6u);
   EXPECT_EQ(account.credit_microcobble, hand.app->totals().credit_microcobble);
+}
+
+/// A kernel that invents a match: nothing of it may leave the machine.
+class InventingKernel final : public match::Kernel {
+ public:
+  InventingKernel(std::unique_ptr<kernels::Kernel> inner, std::atomic<int>& lies)
+      : inner_(std::move(inner)), lies_(lies) {}
+  Done run(const match::Task& task, match::TileResults& out, const StopToken& stop) override {
+    SPARKMILL_TRY(dynamic_cast<match::Kernel&>(*inner_).run(task, out, stop));
+    if (lies_.fetch_sub(1) > 0) {
+      match::Pair invented{task.tiles.ti_begin * match::kTile, task.tiles.tj_begin * match::kTile};
+      while (!out.pairs.empty() && std::find(out.pairs.begin(), out.pairs.end(), invented) != out.pairs.end())
+        ++invented.j;
+      out.pairs.insert(out.pairs.begin(), invented);
+      ++out.counts.at(0);
+      std::sort(out.pairs.begin(), out.pairs.begin() + out.counts[0]);
+    }
+    return done();
+  }
+
+ private:
+  std::unique_ptr<kernels::Kernel> inner_;
+  std::atomic<int>& lies_;
+};
+
+TEST(App, AnInventedMatchIsFoundBeforeItIsSubmitted) {
+  Town town;
+  ASSERT_NO_FATAL_FAILURE(town.start_node());
+  Hand hand(town.folder, "jana", town.node->url(), 2);
+  std::atomic<int> lies{1};
+  hand.settings.hardware.make = [&](const kernels::Row& row,
+                                    const kernels::Device& device) -> Result<std::unique_ptr<kernels::Kernel>> {
+    auto kernel = kernels::make_tested(row, device);
+    if (!kernel) return kernel.error();
+    return std::unique_ptr<kernels::Kernel>(std::make_unique<InventingKernel>(std::move(*kernel), lies));
+  };
+  ASSERT_NO_FATAL_FAILURE(hand.start());
+  ASSERT_TRUE(hand.ends(60)) << hand.all_said();
+  EXPECT_EQ(hand.app->totals().wrong, 1u) << hand.all_said();
+  EXPECT_EQ(hand.app->totals().rejected, 0u) << "the node never saw it";
+  EXPECT_EQ(hand.app->totals().accepted, 2u);
+  EXPECT_EQ(hand.state.snapshot().results.wrong, 1u);
 }
 
 TEST(App, EndsWith75WhenTheDiskStaysFull) {

@@ -154,6 +154,37 @@ TEST_F(Lies, AReceiptThatNobodySigned) {
   EXPECT_EQ(hand.app->totals().accepted, 1u) << hand.all_said();
 }
 
+TEST_F(Lies, ACancelledLeaseIsDroppedWhileItRuns) {
+  std::mutex m;
+  std::string lease;
+  proxy->twist([&](const Exchange& e, std::string& answer) {
+    if (e.target != "/v1/leases") return;
+    const std::size_t at = answer.find("\"lease_id\":\"");
+    std::lock_guard lock(m);
+    if (at != std::string::npos && lease.empty()) lease = answer.substr(at + 12, 32);
+  });
+  proxy->lie([&](const Exchange& e) {
+    if (!is(e, "/v1/events")) return false;
+    e.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nevent: cancel\ndata: not even json\n\n");
+    while (!*e.stopping) {
+      ::usleep(50'000);
+      std::lock_guard lock(m);
+      if (!lease.empty() && !e.send("event: cancel\ndata: {\"lease_id\": \"" + lease + "\", \"reason\": \"void\"}\n\n"))
+        break;
+    }
+    return true;
+  });
+  Hand hand(town.folder, "lena", proxy->url(), 1);
+  ASSERT_NO_FATAL_FAILURE(hand.start());
+  ASSERT_TRUE(hand.app->pause("cpu", 0));  // so that the lease is still running when the word comes
+  EXPECT_TRUE(hand.will_say("the node has cancelled it", 20)) << hand.all_said();
+  ASSERT_TRUE(hand.app->resume("cpu"));
+  proxy->honest();
+  ASSERT_TRUE(hand.ends(60)) << hand.all_said();
+  EXPECT_EQ(hand.app->totals().accepted, 1u);
+  EXPECT_EQ(hand.app->totals().stale, 1u);
+}
+
 TEST_F(Lies, HangsAndStopStillWorks) {
   proxy->lie([](const Exchange& e) {
     if (is(e, "/v1/info") || is(e, "/v1/workers")) return false;

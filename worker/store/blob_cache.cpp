@@ -83,6 +83,9 @@ Result<std::unique_ptr<BlobCache>> BlobCache::open(fs::path dir, std::uint64_t l
       cache->bytes_ += entry.bytes;
       cache->entries_.emplace(*hash, entry);
       by_time.emplace_back(item.last_write_time(ec), *hash);
+    } else if (item.path().extension() == kPart &&
+               fs::file_time_type::clock::now() - item.last_write_time(ec) > std::chrono::hours(24)) {
+      fs::remove(item.path(), ec);  // nobody will go on with that download
     }
   }
   if (ec) return errno_error(ec.value(), dir.string());

@@ -22,7 +22,7 @@ class BlobCache final : public job::BlobSource {
   using Fetch =
       std::function<Result<int>(const Hash32& hash, std::uint64_t offset, std::uint64_t limit, const Sink& sink)>;
 
-  /// Creates the folder, learns what is there; drops foreign files' names from the count but never deletes them.
+  /// Creates the folder, learns what is there and forgets downloads that nobody went on with for a day.
   static Result<std::unique_ptr<BlobCache>> open(std::filesystem::path dir, std::uint64_t limit_bytes);
 
   /// The blob, verified: from disk, else fetched. A cached file with wrong content is removed and fetched again; a

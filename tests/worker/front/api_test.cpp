@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/http/client.h"
+#include "tests/base/raw_server.h"
 #include "tests/base/temp_folder.h"
 #include "tests/worker/front/snapshot.h"
 
@@ -98,15 +99,14 @@ TEST_F(ApiTest, EventsAreTheStateAndThenItsChanges) {
     }
   });
   std::string first;
-  const Done ended = client.events(
-      r,
-      [&](std::string_view event, std::string_view data) {
-        if (first.empty()) first = event;
-        if (event == "state") tree = Json::parse(data);
-        if (event == "change") tree = tree.patch(Json::parse(data));
-        return tree["pairs_found"] != 104;
-      },
-      {});
+  const Done ended = client.events(r,
+                                   [&](std::string_view event, std::string_view data) {
+                                     if (first.empty()) first = event;
+                                     if (event == "state") tree = Json::parse(data);
+                                     if (event == "change") tree = tree.patch(Json::parse(data));
+                                     return tree["pairs_found"] != 104;
+                                   },
+                                   {});
   writer.join();
   EXPECT_TRUE(ended.ok()) << ended.error().message;
   EXPECT_EQ(first, "state");
@@ -165,8 +165,8 @@ TEST_F(ApiTest, WritesDoWhatTheySay) {
 
 TEST_F(ApiTest, BadBodiesAreRefused) {
   for (const char* bad : {"[]", "{", "3", R"({"devise":"cpu"})", R"({"device":3})", R"({"for_s":0})", R"({"for_s":-1})",
-                          R"({"for_s":1.5})", R"({"for_s":"60"})", R"({"for_s":99999999999})", R"({"until":1})", R"({"until":"25:00"})",
-                          R"({"until":"6pm"})", R"({"for_s":1,"until":"18:00"})", "\xff"}) {
+                          R"({"for_s":1.5})", R"({"for_s":"60"})", R"({"for_s":99999999999})", R"({"until":1})",
+                          R"({"until":"25:00"})", R"({"until":"6pm"})", R"({"for_s":1,"until":"18:00"})", "\xff"}) {
     const auto r = call("POST", "/v1/pause", bad, token_);
     EXPECT_EQ(r.status, 400) << bad << body(r);
   }
@@ -175,19 +175,30 @@ TEST_F(ApiTest, BadBodiesAreRefused) {
   EXPECT_TRUE(log_.empty());
 }
 
+// A page on evil.example can make a browser resolve that name to 127.0.0.1; the Host header tells.
 TEST_F(ApiTest, AForeignHostNameIsRefused) {
-  for (const char* target : {"/", "/v1/state", "/metrics"}) {
-    http::Client client(*http::Url::parse(api_.url()));
-    http::Request r;
-    r.target = target;
-    EXPECT_EQ(client.call(r)->status, 200) << target;
+  const std::string port = std::to_string(api_.port());
+  const auto status = [&](const std::string& request) {
+    test::RawClient peer(api_.port());
+    peer.send(request);
+    return peer.receive(300).substr(0, 12);
+  };
+  for (const std::string target : {"/", "/v1/state", "/metrics"}) {
+    for (const std::string& host :
+         std::vector<std::string>{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port, "localhost"}) {
+      EXPECT_EQ(status("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n"),
+                "HTTP/1.1 200");
+    }
+    for (const std::string& host :
+         std::vector<std::string>{"evil.example", "evil.example:" + port, "127.0.0.1.evil.example"}) {
+      EXPECT_EQ(status("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n"),
+                "HTTP/1.1 403");
+    }
   }
-  // A page on evil.example that resolves its own name to 127.0.0.1.
-  http::Url url = *http::Url::parse(api_.url());
-  http::Client client(*http::Url::parse("http://localhost:" + std::to_string(url.port)));
-  http::Request r;
-  r.target = "/v1/state";
-  EXPECT_EQ(client.call(r)->status, 200);
+  EXPECT_EQ(status("POST /v1/stop HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer " + token_ +
+                   "\r\nConnection: close\r\n\r\n"),
+            "HTTP/1.1 403");
+  EXPECT_TRUE(log_.empty());
 }
 
 TEST_F(ApiTest, ThePageLoadsNothingFromElsewhere) {
@@ -251,8 +262,11 @@ TEST_F(OpenApi, BeyondLoopbackReadsNeedTheTokenToo) {
   http::Request r;
   r.target = "/v1/events";
   std::vector<std::string> got;
-  const Done ended = client.events(
-      r, [&](std::string_view event, std::string_view data) { return got.push_back(std::string(event) + std::string(data)), true; }, {});
+  const Done ended = client.events(r,
+                                   [&](std::string_view event, std::string_view data) {
+                                     return got.push_back(std::string(event) + std::string(data)), true;
+                                   },
+                                   {});
   EXPECT_FALSE(ended.ok());
   ASSERT_EQ(got.size(), 1u);
   EXPECT_THAT(got[0], testing::AllOf(HasSubstr("refused"), Not(HasSubstr("devices"))));

@@ -62,7 +62,9 @@ TEST(Table, IsConsistent) {
     EXPECT_TRUE(seen.insert(o.name).second) << o.name << " twice";
     EXPECT_FALSE(o.help.empty()) << o.name;
     EXPECT_EQ(o.name.find('-'), std::string_view::npos) << o.name << ": dashes are for the command line only";
-    if (o.type == Type::number) EXPECT_LT(o.min, o.max) << o.name;
+    if (o.type == Type::number) {
+      EXPECT_LT(o.min, o.max) << o.name;
+    }
   }
   for (const char* profile : {"quiet", "balanced", "full", "bench"}) {  // every default passes its own check
     Inputs in;
@@ -101,8 +103,10 @@ TEST_F(Settings, TheProfileItselfMayComeFromAnyLayer) {
 }
 
 TEST_F(Settings, FileFormsNestedDottedCommented) {
-  write("// a comment\n{\n \"api\": {\"port\": 1234, /* inner */ \"listen\": \"::1\"},\n \"log.level\": \"debug\",\n"
-        " \"devices\": [\"cpu\", \"cuda:0\"], \"blob_cache_bytes\": \"2GiB\", \"low_priority\": false, \"log.file\": \"x/y.log\"}");
+  write(
+      "// a comment\n{\n \"api\": {\"port\": 1234, /* inner */ \"listen\": \"::1\"},\n \"log.level\": \"debug\",\n"
+      " \"devices\": [\"cpu\", \"cuda:0\"], \"blob_cache_bytes\": \"2GiB\", \"low_priority\": false, \"log.file\": "
+      "\"x/y.log\"}");
   const Config c = loaded();
   EXPECT_EQ(c.number("api.port"), 1234u);
   EXPECT_EQ(c.text("api.listen"), "::1");
@@ -167,8 +171,9 @@ TEST_F(Settings, WrongValuesNameFileKeyValueAndRange) {
 }
 
 TEST_F(Settings, BrokenFiles) {
-  for (const char* bad : {"", "{", "[]", "3", "{\"name\": \"a\",}", "{\"name\": \"a\", \"name\": \"b\"}",
-                          "{\"api\": {\"port\": 1}, \"api.port\": 2}", "{\"api\": {\"port\": {\"x\": 1}}}", "{\"a\xff\": 1}"}) {
+  for (const char* bad :
+       {"", "{", "[]", "3", "{\"name\": \"a\",}", "{\"name\": \"a\", \"name\": \"b\"}",
+        "{\"api\": {\"port\": 1}, \"api.port\": 2}", "{\"api\": {\"port\": {\"x\": 1}}}", "{\"a\xff\": 1}"}) {
     write(bad);
     const Error e = refused();
     EXPECT_EQ(e.code, Status::bad_config) << bad;
@@ -189,7 +194,8 @@ TEST_F(Settings, AMistakeInALowerLayerShowsAlsoWhereAHigherOneWins) {
 }
 
 TEST_F(Settings, ExportGivesTheSameSettingsAgain) {
-  in_.command_line = {{"devices", "cpu, opencl:0"}, {"api.port", "99"}, {"name", "a \"b\""}, {"profile", "full"}, {"log.json", "true"}};
+  in_.command_line = {
+      {"devices", "cpu, opencl:0"}, {"api.port", "99"}, {"name", "a \"b\""}, {"profile", "full"}, {"log.json", "true"}};
   const Config before = loaded();
   const std::string text = export_text(before);
   in_.command_line.clear();
@@ -202,16 +208,26 @@ TEST_F(Settings, ExportGivesTheSameSettingsAgain) {
 TEST_F(Settings, ExplainTellsValueSourceDefaultRangeAndHelp) {
   in_.environment["SPARKMILL_API_PORT"] = "99";
   const std::string t = explain(loaded(), *find("api.port"));
-  EXPECT_THAT(t, AllOf(HasSubstr("api.port = 99"), HasSubstr("SPARKMILL_API_PORT (environment)"), HasSubstr("default:  7440"),
-                       HasSubstr("0..65535"), HasSubstr("Port of the API"), HasSubstr("next start")));
+  EXPECT_THAT(
+      t, AllOf(HasSubstr("api.port = 99"), HasSubstr("SPARKMILL_API_PORT (environment)"), HasSubstr("default:  7440"),
+               HasSubstr("0..65535"), HasSubstr("Port of the API"), HasSubstr("next start")));
   EXPECT_THAT(explain(loaded(), *find("jobs_in_flight")), HasSubstr("3 (quiet 2, full 4, bench 4)"));
   EXPECT_THAT(keys_text(loaded()), HasSubstr("99  [SPARKMILL_API_PORT]"));
 }
 
 TEST_F(Settings, FillsTheWorkersSettings) {
-  in_.command_line = {{"node", "https://n.example"}, {"devices", "cpu"},          {"backend", "cpu/avx2"},     {"cpu_lanes", "5"},
-                      {"slice_ms", "99"},            {"source_patience_s", "7"}, {"rounds", "3"},             {"name", "me"},
-                      {"low_priority", "false"},     {"jobs_in_flight", "9"},    {"blob_cache_bytes", "1GiB"}, {"data", "/d"}};
+  in_.command_line = {{"node", "https://n.example"},
+                      {"devices", "cpu"},
+                      {"backend", "cpu/avx2"},
+                      {"cpu_lanes", "5"},
+                      {"slice_ms", "99"},
+                      {"source_patience_s", "7"},
+                      {"rounds", "3"},
+                      {"name", "me"},
+                      {"low_priority", "false"},
+                      {"jobs_in_flight", "9"},
+                      {"blob_cache_bytes", "1GiB"},
+                      {"data", "/d"}};
   const auto s = app_settings(loaded());
   ASSERT_TRUE(s.ok());
   EXPECT_EQ(s->node_url, "https://n.example");

@@ -5,8 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -53,7 +53,8 @@ TEST(State, JsonHasTheStableKeys) {
   EXPECT_EQ(t["jobs"].size(), 2u);
   EXPECT_TRUE(t["jobs"][0]["eta_s"].is_null());
   const Json& d = t["devices"][0];
-  for (const char* key : {"id", "name", "state", "reasons", "kernel", "batch", "rate", "rate_unit", "temp_c", "power_w", "fan_pct", "errors"}) {
+  for (const char* key : {"id", "name", "state", "reasons", "kernel", "batch", "rate", "rate_unit", "temp_c", "power_w",
+                          "fan_pct", "errors"}) {
     EXPECT_TRUE(d.contains(key)) << key;
   }
   EXPECT_EQ(d["rate"], 1.5e9);
@@ -86,7 +87,7 @@ TEST(State, JsonSurvivesBrokenText) {
   const ManualClock clock(kNow);
   Snapshot s = test::full_snapshot(kNow);
   s.source.detail = "bad \xff utf-8 \x01";
-  EXPECT_NO_THROW((void)Json::parse(to_json(s, clock)));
+  EXPECT_TRUE(Json::parse(to_json(s, clock), nullptr, false).is_object());
 }
 
 /// A strict reading of the text format: every line is a comment or a sample, every sample belongs to a metric that has
@@ -132,7 +133,9 @@ TEST(State, PrometheusPage) {
   EXPECT_EQ(m.at("sparkmill_source_latency_seconds"), 0.012);
   EXPECT_EQ(m.at("sparkmill_credit_cobblestones"), 1.5);
   EXPECT_EQ(m.at("sparkmill_store_bytes"), 4096);
-  EXPECT_EQ(m.at("sparkmill_device_info{device=\"cpu\",name=\"A \\\"quoted\\\" CPU\\\\x\",driver=\"\",kernel=\"match/cpu/avx512\"}"), 1);
+  EXPECT_EQ(m.at("sparkmill_device_info{device=\"cpu\",name=\"A \\\"quoted\\\" "
+                 "CPU\\\\x\",driver=\"\",kernel=\"match/cpu/avx512\"}"),
+            1);
 }
 
 TEST(State, PrometheusLeavesUnknownOut) {
@@ -142,7 +145,8 @@ TEST(State, PrometheusLeavesUnknownOut) {
   s.devices[0].name = "two\nlines";
   const auto m = parse_prometheus(to_prometheus(s, clock));
   for (const auto& [name, value] : m) {
-    EXPECT_THAT(name, Not(testing::AnyOf(HasSubstr("rate_per_second"), HasSubstr("latency"), HasSubstr("credit"), HasSubstr("balance"))));
+    EXPECT_THAT(name, Not(testing::AnyOf(HasSubstr("rate_per_second"), HasSubstr("latency"), HasSubstr("credit"),
+                                         HasSubstr("balance"))));
   }
 }
 
