@@ -9,6 +9,8 @@
 
 namespace sparkmill::http {
 
+void close_on_exec(int fd) { ::fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
 // ---------------------------------------------------------------- reading
 
 void Server::Impl::Connection::arm(std::chrono::milliseconds timeout) {
@@ -227,9 +229,9 @@ void Server::Impl::Connection::linger(std::size_t left) {
 void Server::Impl::Connection::start_stream(const std::shared_ptr<Stream>& stream) {
   stream_ = stream;
   keep_ = false;
-  write_stream(stream,
-               "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n"
-               "x-accel-buffering: no\r\nconnection: close\r\n\r\n");
+  write_stream(
+      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n"
+      "x-accel-buffering: no\r\nconnection: close\r\n\r\n");
   watch_stream_peer();
   ping_stream();
 }
@@ -248,7 +250,7 @@ void Server::Impl::Connection::ping_stream() {
     auto self = weak.lock();
     auto s = self ? self->stream_.lock() : nullptr;
     if (!s) return;
-    if (s->writing_) return self->close();  // nothing went out since the last ping: the peer is stuck
+    if (self->stream_writing_) return self->close();  // nothing went out since the last ping: the peer is stuck
     s->queue(": ping\n\n");
     self->ping_stream();
   });
@@ -256,25 +258,37 @@ void Server::Impl::Connection::ping_stream() {
 
 void Server::Impl::Connection::flush_stream() {
   const auto stream = stream_.lock();
-  if (!stream || stream->writing_) return;
+  if (!stream || stream_writing_) return;
   std::string text;
   {
     std::lock_guard lock(stream->mutex_);
     stream->flush_asked_ = false;
     text.swap(stream->waiting_);
   }
-  if (!text.empty()) write_stream(stream, std::move(text));
+  if (!text.empty()) write_stream(std::move(text));
 }
 
-void Server::Impl::Connection::write_stream(const std::shared_ptr<Stream>& stream, std::string text) {
-  stream->writing_ = true;
+void Server::Impl::Connection::finish_stream(std::string text) {
+  stream_ending_ = true;
+  stream_tail_ = std::move(text);
+  arm(std::chrono::milliseconds(impl_.limits.read_timeout_ms));
+  if (!stream_writing_) after_stream_write();
+}
+
+void Server::Impl::Connection::after_stream_write() {
+  if (!stream_ending_) return flush_stream();
+  if (stream_tail_.empty()) return close();
+  write_stream(std::exchange(stream_tail_, {}));
+}
+
+void Server::Impl::Connection::write_stream(std::string text) {
+  stream_writing_ = true;
   auto kept = std::make_shared<std::string>(std::move(text));
-  asio::async_write(socket_, asio::buffer(*kept),
-                    [self = shared_from_this(), weak = stream_, kept](error_code ec, std::size_t) {
-                      if (ec) return self->close();
-                      if (auto s = weak.lock()) s->writing_ = false;
-                      self->flush_stream();
-                    });
+  asio::async_write(socket_, asio::buffer(*kept), [self = shared_from_this(), kept](error_code ec, std::size_t) {
+    if (ec) return self->close();
+    self->stream_writing_ = false;
+    self->after_stream_write();
+  });
 }
 
 void Server::Impl::Connection::end_stream(Stream& stream) {

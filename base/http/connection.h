@@ -35,6 +35,9 @@ inline constexpr std::uint64_t kSlowestBody = 32u << 10;  // bytes a second a bo
 inline constexpr auto kPing = std::chrono::seconds(15);
 inline constexpr auto kLinger = std::chrono::milliseconds(1'000);
 
+/// Programs that we start must not hold our ports and peers; Asio leaves that to us.
+void close_on_exec(int fd);
+
 /// Beast parses; this collects.
 class RequestParser final : public beast::http::basic_parser<true> {
  public:
@@ -124,6 +127,7 @@ class Server::Impl::Connection : public std::enable_shared_from_this<Connection>
     const auto remote = socket_.remote_endpoint(ec);
     if (!ec) peer_ = remote.address().to_string() + ":" + std::to_string(remote.port());
     socket_.set_option(tcp::no_delay(true), ec);
+    close_on_exec(socket_.native_handle());
     impl_.connections.insert(this);
   }
   ~Connection() { impl_.connections.erase(this); }
@@ -179,7 +183,9 @@ class Server::Impl::Connection : public std::enable_shared_from_this<Connection>
   void watch_stream_peer();
   void ping_stream();
   void flush_stream();
-  void write_stream(const std::shared_ptr<Stream>& stream, std::string text);
+  void finish_stream(std::string text);
+  void after_stream_write();
+  void write_stream(std::string text);
   static void end_stream(Stream& stream);
 
   Impl& impl_;
@@ -191,9 +197,12 @@ class Server::Impl::Connection : public std::enable_shared_from_this<Connection>
   std::unique_ptr<RequestParser> parser_;
   const Route* route_ = nullptr;
   std::weak_ptr<Stream> stream_;
-  bool busy_ = false;   ///< a request is being answered
-  bool keep_ = true;    ///< keep the connection after this answer
-  bool drain_ = false;  ///< the peer may still be sending: read on a little before closing, or it sees a reset
+  bool stream_writing_ = false;
+  bool stream_ending_ = false;
+  std::string stream_tail_;  ///< left to write when the stream's owner has let go
+  bool busy_ = false;        ///< a request is being answered
+  bool keep_ = true;         ///< keep the connection after this answer
+  bool drain_ = false;       ///< the peer may still be sending: read on a little before closing, or it sees a reset
 };
 
 /// Thread-safe outside face of a connection that became a stream. The response ends when the last owner lets go.
@@ -201,7 +210,12 @@ class Server::Impl::Stream : public EventStream {
  public:
   Stream(std::weak_ptr<Connection> connection, std::shared_ptr<asio::io_context> io)
       : io_(std::move(io)), connection_(std::move(connection)) {}
-  ~Stream() override { post(&Connection::close); }
+  ~Stream() override {
+    // What was sent last goes out before the end.
+    asio::post(*io_, [c = connection_, text = std::move(waiting_)]() mutable {
+      if (auto connection = c.lock()) connection->finish_stream(std::move(text));
+    });
+  }
   bool send(std::string_view event, std::string_view data) override {
     std::string text = "event: " + one_line(event) + "\n";
     for (;;) {
@@ -251,7 +265,6 @@ class Server::Impl::Stream : public EventStream {
   std::weak_ptr<Connection> connection_;
   mutable std::mutex mutex_;
   std::string waiting_;
-  bool writing_ = false;  // I/O thread only
   bool flush_asked_ = false;
   bool open_ = true;
 };

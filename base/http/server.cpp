@@ -104,6 +104,7 @@ Done Server::start(const std::string& address, std::uint16_t port, Limits limits
   auto acceptor = std::make_unique<tcp::acceptor>(*impl_->io);
   const tcp::endpoint endpoint(ip, port);
   acceptor->open(endpoint.protocol(), ec);
+  if (!ec) close_on_exec(acceptor->native_handle());
   if (!ec) acceptor->set_option(tcp::acceptor::reuse_address(true), ec);
   if (!ec) acceptor->bind(endpoint, ec);
   if (!ec) acceptor->listen(asio::socket_base::max_listen_connections, ec);

@@ -4,8 +4,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <thread>
 
@@ -294,6 +296,43 @@ TEST(HttpServer, StreamsEventsAndStopWakesThem) {
   reader.join();
   EXPECT_TRUE(ended);
   EXPECT_THAT(got, testing::ElementsAre("first=one\ntwo", "second="));
+}
+
+TEST(HttpServer, WhatWasSentLastArrivesBeforeTheEnd) {
+  Server server;
+  const std::string big(1u << 20, 'x');
+  server.stream("/events", [&](const Request&, std::shared_ptr<EventStream> stream) {
+    stream->send("big", big);
+    stream->send("last", "word");
+  });
+  ASSERT_TRUE(server.start("127.0.0.1", 0).ok());
+  for (int i = 0; i < 20; ++i) {
+    std::vector<std::string> got;
+    Client client = client_of(server);
+    const Done r = client.events(
+        get("/events"), [&](std::string_view event, std::string_view) { return got.emplace_back(event), true; }, {});
+    EXPECT_EQ(r.status(), Status::unreachable);
+    EXPECT_THAT(got, testing::ElementsAre("big", "last"));
+  }
+}
+
+TEST(HttpServer, ProgramsThatWeStartDoNotHoldThePort) {
+  pid_t child = 0;
+  std::uint16_t port = 0;
+  {
+    Server server;
+    ASSERT_TRUE(server.start("127.0.0.1", 0).ok());
+    port = server.port();
+    child = ::vfork();
+    if (child == 0) {
+      ::execl("/bin/sleep", "sleep", "20", static_cast<char*>(nullptr));
+      ::_exit(1);
+    }
+  }
+  Server again;
+  EXPECT_TRUE(again.start("127.0.0.1", port).ok());
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST(HttpServer, AStreamLearnsThatItsPeerHasGone) {

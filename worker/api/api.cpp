@@ -26,6 +26,7 @@ using Json = nlohmann::json;
 constexpr auto kEventGap = std::chrono::milliseconds(200);  // at most five change lists a second
 constexpr unsigned kEventWaitMs = 1'000;                    // the uptime moves without a change of the tree
 constexpr std::uint64_t kBodyBytes = 4096;
+constexpr std::string_view kWrites[] = {"/v1/pause", "/v1/resume", "/v1/finish", "/v1/stop"};
 
 bool is_loopback(const std::string& address) { return address.rfind("127.", 0) == 0 || address == "::1"; }
 
@@ -194,7 +195,12 @@ void Api::Impl::events(const Request& request, const std::shared_ptr<http::Event
 void Api::Impl::add_reads() {
   server->route("GET", "/", [this](const Request& request) {
     if (!host_fits(request)) return Response::error(403, "refused", "the Host header names another machine");
-    if (request.path() != "/") return Response::error(404, "not_found", "no such path: " + request.path());
+    // This route catches every GET that no other takes.
+    const std::string path = request.path();
+    if (std::find(std::begin(kWrites), std::end(kWrites), path) != std::end(kWrites)) {
+      return Response::error(405, "bad_input", path + " takes POST");
+    }
+    if (path != "/") return Response::error(404, "not_found", "no such path: " + path);
     return page_answer();
   });
   server->route("GET", "/v1/state", [this](const Request& r) { return read(r, [&] { return state_answer(r); }); });
