@@ -2,6 +2,7 @@
 // The HTTP server against well-behaved and hostile peers.
 #include "base/http/server.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -323,11 +324,17 @@ TEST(HttpServer, ProgramsThatWeStartDoNotHoldThePort) {
     Server server;
     ASSERT_TRUE(server.start("127.0.0.1", 0).ok());
     port = server.port();
-    child = ::vfork();
+    int started[2];
+    ASSERT_EQ(::pipe2(started, O_CLOEXEC), 0);
+    child = ::fork();
     if (child == 0) {
       ::execl("/bin/sleep", "sleep", "20", static_cast<char*>(nullptr));
       ::_exit(1);
     }
+    ::close(started[1]);
+    char c = 0;
+    EXPECT_EQ(::read(started[0], &c, 1), 0) << "closed by the exec";
+    ::close(started[0]);
   }
   Server again;
   EXPECT_TRUE(again.start("127.0.0.1", port).ok());
