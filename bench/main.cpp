@@ -118,7 +118,7 @@ int run_compare(int argc, char** argv) {
   for (const auto* result : {&a, &b}) {
     if (result->ok()) continue;
     std::fprintf(stderr, "sparkmill bench: %s\n%s\n", result->error().message.c_str(), result->error().hint.c_str());
-    return result->status() == Status::not_found ? exit_code(Status::bad_input) : exit_code(result->status());
+    return exit_code(result->status());
   }
   std::fputs(compare(*a, *b).c_str(), stdout);
   return 0;

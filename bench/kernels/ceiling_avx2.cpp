@@ -24,9 +24,7 @@ inline __attribute__((always_inline)) U carry(U& s, U a, U b) {
 
 struct Counter {
   U ones, twos, fours;
-  inline __attribute__((always_inline)) void add4(U a, U b, U c, U d, U table, U nibble) {
-    const U first = carry(ones, a, b);
-    const U second = carry(ones, c, d);
+  inline __attribute__((always_inline)) void add_carries(U first, U second, U table, U nibble) {
     fours = _mm256_add_epi8(fours, popcount_bytes(carry(twos, first, second), table, nibble));
   }
 };
@@ -41,10 +39,10 @@ void plain(std::uint64_t rounds) {
     return _mm256_xor_si256(a, x);
   };
   for (std::uint64_t i = 0; i < rounds; ++i) {
-    const U e0 = word(), e1 = word(), e2 = word(), e3 = word();
-    even.add4(e0, e1, e2, e3, table, nibble);
-    const U o0 = word(), o1 = word(), o2 = word(), o3 = word();
-    odd.add4(o0, o1, o2, o3, table, nibble);
+    const U even_first = carry(even.ones, word(), word());
+    const U odd_first = carry(odd.ones, word(), word());
+    even.add_carries(even_first, carry(even.ones, word(), word()), table, nibble);
+    odd.add_carries(odd_first, carry(odd.ones, word(), word()), table, nibble);
   }
   SPARKMILL_OPAQUE(even.fours);
   SPARKMILL_OPAQUE(odd.fours);
@@ -56,16 +54,27 @@ void masked(std::uint64_t rounds) {
   SPARKMILL_OPAQUE(table);
   SPARKMILL_OPAQUE(nibble);
   for (std::uint64_t i = 0; i < rounds; ++i) {
-    U both[4], differ[4];
-#pragma GCC unroll 4
-    for (int w = 0; w < 4; ++w) {
+    U k_first = a, ham_first = a;
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
       SPARKMILL_OPAQUE(a);
-      both[w] = _mm256_and_si256(a, x);
+      const U m0 = _mm256_and_si256(a, x);
       SPARKMILL_OPAQUE(a);
-      differ[w] = _mm256_and_si256(_mm256_xor_si256(a, x), both[w]);
+      const U m1 = _mm256_and_si256(a, x);
+      const U k = carry(valid.ones, m0, m1);
+      SPARKMILL_OPAQUE(a);
+      const U d0 = _mm256_and_si256(_mm256_xor_si256(a, x), m0);
+      SPARKMILL_OPAQUE(a);
+      const U d1 = _mm256_and_si256(_mm256_xor_si256(a, x), m1);
+      const U h = carry(ham.ones, d0, d1);
+      if (half == 0) {
+        k_first = k;
+        ham_first = h;
+      } else {
+        valid.add_carries(k_first, k, table, nibble);
+        ham.add_carries(ham_first, h, table, nibble);
+      }
     }
-    valid.add4(both[0], both[1], both[2], both[3], table, nibble);
-    ham.add4(differ[0], differ[1], differ[2], differ[3], table, nibble);
   }
   SPARKMILL_OPAQUE(ham.fours);
   SPARKMILL_OPAQUE(valid.fours);

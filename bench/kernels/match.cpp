@@ -21,7 +21,7 @@ struct Case {
   std::string name() const { return subject.id() + (masked ? "/masked" : "/plain") + "/n:" + std::to_string(n); }
 };
 
-/// Tiles of a run: some milliseconds of work, rows that fit the caches as in a slice.
+/// Tiles of a run. On a CPU one column of tiles, about a millisecond: short enough that most runs meet no interruption.
 std::pair<std::uint32_t, std::uint32_t> tiles_of(const Case& c) {
   switch (c.subject.row->backend) {
     case kernels::Backend::reference: return {1, 1};
@@ -30,7 +30,7 @@ std::pair<std::uint32_t, std::uint32_t> tiles_of(const Case& c) {
     case kernels::Backend::torch: return {4, 4};
     case kernels::Backend::cpu: break;
   }
-  return c.n <= 512 ? std::pair{16u, 8u} : c.n <= 2048 ? std::pair{8u, 4u} : std::pair{4u, 2u};
+  return c.n <= 2048 ? std::pair{16u, 1u} : std::pair{8u, 1u};
 }
 
 /// Makes and checks the kernel before anything is timed.
@@ -56,7 +56,8 @@ double timed(double (*clock)(), Body body) {
   return clock() - start;
 }
 
-/// One core: a run with the digest, one without, and the ceiling, in turn. Processor time of this thread.
+/// One core: a run with the digest, one without, and the ceiling, in turn; the median of each within the repetition.
+/// Processor time of this thread.
 void run_cpu(benchmark::State& state, const Case& c) {
   const auto [request_tiles, user_tiles] = tiles_of(c);
   const Population population(c.n, c.masked, request_tiles, user_tiles);
@@ -69,26 +70,28 @@ void run_cpu(benchmark::State& state, const Case& c) {
   const std::uint64_t rounds =
       ceiling != nullptr ? population.pairs() * (c.n / 64) / ceiling->pair_words : std::uint64_t{0};
   match::TileResults out;
-  double digest_s = 0, plain_s = 0, ceiling_s = 0, runs = 0;
+  std::vector<double> digest_s, plain_s, ceiling_s;
   const auto run = [&](const match::Task& task) {
     if (!kernel.run(task, out, StopToken())) state.SkipWithError("the kernel failed");
   };
+  bool digest_first = false;  // whoever is first finds the caches colder
   for (auto _ : state) {
-    const double t = timed(thread_seconds, [&] { run(with); });
-    state.SetIterationTime(t);
-    digest_s += t;
-    plain_s += timed(thread_seconds, [&] { run(without); });
-    if (ceiling != nullptr) ceiling_s += timed(thread_seconds, [&] { ceiling->run(rounds); });
-    runs += 1;
+    digest_first = !digest_first;
+    if (!digest_first) plain_s.push_back(timed(thread_seconds, [&] { run(without); }));
+    digest_s.push_back(timed(thread_seconds, [&] { run(with); }));
+    state.SetIterationTime(digest_s.back());
+    if (digest_first) plain_s.push_back(timed(thread_seconds, [&] { run(without); }));
+    if (ceiling != nullptr) ceiling_s.push_back(timed(thread_seconds, [&] { ceiling->run(rounds); }));
   }
-  state.counters["pairs_per_s"] = runs * pairs / digest_s;
-  state.counters["pairs_per_s_no_digest"] = runs * pairs / plain_s;
-  state.counters["digest_overhead"] = digest_s / plain_s - 1;
+  const double with_digest = pairs / median(digest_s), no_digest = pairs / median(plain_s);
+  state.counters["pairs_per_s"] = with_digest;
+  state.counters["pairs_per_s_no_digest"] = no_digest;
+  state.counters["digest_overhead"] = no_digest / with_digest - 1;
   if (ceiling == nullptr) return;
-  const double ceiling_pairs = runs * static_cast<double>(rounds) * ceiling->pair_words * 64 / c.n;
-  state.counters["ceiling_pairs_per_s"] = ceiling_pairs / ceiling_s;
-  state.counters["of_ceiling"] = (runs * pairs / digest_s) / (ceiling_pairs / ceiling_s);
-  state.counters["of_ceiling_no_digest"] = (runs * pairs / plain_s) / (ceiling_pairs / ceiling_s);
+  const double limit = static_cast<double>(rounds) * ceiling->pair_words * 64 / c.n / median(ceiling_s);
+  state.counters["ceiling_pairs_per_s"] = limit;
+  state.counters["of_ceiling"] = with_digest / limit;
+  state.counters["of_ceiling_no_digest"] = no_digest / limit;
 }
 
 /// Rows that use other processors or devices: wall time.
@@ -114,7 +117,7 @@ void run_device(benchmark::State& state, const Case& c) {
 
 /// The same work on one pinned core, then on two at once; wall time of both, and processor time beside it.
 void run_two_cores(benchmark::State& state, const Case& c, unsigned other_core) {
-  constexpr unsigned kRuns = 8;
+  constexpr unsigned kRuns = 4;
   const auto [request_tiles, user_tiles] = tiles_of(c);
   const Population population(c.n, c.masked, request_tiles, user_tiles);
   const auto first = prepare(state, c, population);
@@ -126,21 +129,19 @@ void run_two_cores(benchmark::State& state, const Case& c, unsigned other_core) 
   };
   match::TileResults mine, theirs;
   PairRunner pair(other_core, [&] { work(*second, theirs); });
-  double one_wall = 0, two_wall = 0, one_cpu = 0, both_cpu = 0;
+  std::vector<double> one_wall, two_wall, one_cpu, both_cpu;
   for (auto _ : state) {
     const double cpu = thread_seconds();
-    one_wall += timed(wall_seconds, [&] { work(*first, mine); });
-    const double cpu_middle = thread_seconds();
-    const double t = timed(wall_seconds, [&] { pair.run([&] { work(*first, mine); }); });
-    state.SetIterationTime(t);
-    two_wall += t;
-    one_cpu += cpu_middle - cpu;
-    both_cpu += pair.own_seconds() + pair.other_seconds();
+    one_wall.push_back(timed(wall_seconds, [&] { work(*first, mine); }));
+    one_cpu.push_back(thread_seconds() - cpu);
+    two_wall.push_back(timed(wall_seconds, [&] { pair.run([&] { work(*first, mine); }); }));
+    state.SetIterationTime(two_wall.back());
+    both_cpu.push_back(pair.own_seconds() + pair.other_seconds());
   }
-  const double pairs = static_cast<double>(state.iterations()) * kRuns * static_cast<double>(population.pairs());
-  state.counters["pairs_per_s"] = 2 * pairs / two_wall;
-  state.counters["speedup"] = 2 * one_wall / two_wall;
-  state.counters["speedup_cpu_time"] = 4 * one_cpu / both_cpu;
+  const double pairs = kRuns * static_cast<double>(population.pairs());
+  state.counters["pairs_per_s"] = 2 * pairs / median(two_wall);
+  state.counters["speedup"] = 2 * median(one_wall) / median(two_wall);
+  state.counters["speedup_cpu_time"] = 4 * median(one_cpu) / median(both_cpu);
 }
 
 template <class Function>

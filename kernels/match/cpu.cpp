@@ -81,7 +81,7 @@ class CpuKernel final : public Kernel {
   Done plan(const Task& task);
   void pack_users(const Task& task, std::uint32_t tj);
   void set_requests(const Task& task, std::uint32_t ti);
-  bool fused_tile(const Task& task);
+  bool fused_tile(const Task& task, std::uint32_t next_ti);
   bool general_tile(const Task& task);
   void decide_wsums(const Task& task, std::uint32_t panel);
   void put_digests(const Task& task, std::uint32_t tj, std::uint64_t* digests) const;
@@ -175,13 +175,16 @@ void CpuKernel::set_requests(const Task& task, std::uint32_t ti) {
   }
 }
 
-bool CpuKernel::fused_tile(const Task& task) {
+bool CpuKernel::fused_tile(const Task& task, std::uint32_t next_ti) {
   const Leaf& leaf = task.predicate->leaves().front();
   Field& field = fields_[leaf.field];
   std::fill_n(masks_.begin(), kMaskWords, 0);
   cpu::FusedTile t;
   t.users = field.users;
   t.requests = field.requests;
+  const Planes& requests = task.fields[leaf.field].requests;
+  t.next = {requests.row(next_ti * kTile), requests.n / 4, std::min(kTile, requests.count - next_ti * kTile),
+            requests.n / (field.masked ? 4 : 8)};
   t.panels = panels_;
   t.coefficients = leaves_.front().coefficients;
   t.limit = field.masked ? leaf.threshold : plain_limit(leaf, field.users.words * 64);
@@ -288,7 +291,7 @@ Done CpuKernel::run(const Task& task, TileResults& out, const StopToken& stop) {
       const std::size_t tile = std::size_t{ti - range.ti_begin} * range.columns() + (tj - range.tj_begin);
       set_requests(task, ti);
       start_[tile] = found_.size();
-      const bool any = fused_ ? fused_tile(task) : general_tile(task);
+      const bool any = fused_ ? fused_tile(task, ti + 1 < range.ti_end ? ti + 1 : range.ti_begin) : general_tile(task);
       if (any) SPARKMILL_TRY(put_pairs(ti, tj, out.counts[tile]));
       if (task.words != nullptr) put_digests(task, tj, &out.digests[tile * leaves]);
     }

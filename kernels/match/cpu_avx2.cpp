@@ -34,9 +34,8 @@ struct Counter {
     s = _mm256_xor_si256(half, b);
     return out;
   }
-  SPARKMILL_INLINE void add4(V256 a, V256 b, V256 c, V256 d) {
-    const V256 first = carry(ones, a, b);
-    const V256 second = carry(ones, c, d);
+  /// Two carries of `ones`: four words are in.
+  SPARKMILL_INLINE void add_carries(V256 first, V256 second) {
     fours = _mm256_add_epi8(fours, popcount_bytes(carry(twos, first, second)));
   }
   SPARKMILL_INLINE void add1(V256 a) {
@@ -85,9 +84,9 @@ struct V {
   static SPARKMILL_INLINE U words4(const std::uint64_t* p) { return _mm256_load_si256(reinterpret_cast<const U*>(p)); }
   static SPARKMILL_INLINE U word(const std::uint64_t* p) { return _mm256_set1_epi64x(static_cast<long long>(*p)); }
 
-  static SPARKMILL_INLINE void plain(const std::uint8_t* rows, std::size_t, const std::uint64_t* panel,
-                                     std::size_t words, U (&v)[kPlainRows]) {
-    const auto* row = reinterpret_cast<const std::uint64_t*>(rows);
+  // Not inlined: with 16 registers the loop must not share them with its surroundings.
+  static __attribute__((noinline)) U plain_row(const std::uint64_t* row, const std::uint64_t* panel,
+                                               std::size_t words) {
     Counter even, odd;
     even.clear();
     odd.clear();
@@ -95,11 +94,13 @@ struct V {
       const std::size_t end = words - w > kSpillWords ? w + kSpillWords : words;
       for (; w + 4 <= end; w += 4) {
         const std::uint64_t* at = panel + w * 8;
-        const U x0 = word(row + w), x1 = word(row + w + 1), x2 = word(row + w + 2), x3 = word(row + w + 3);
-        even.add4(_mm256_xor_si256(words4(at), x0), _mm256_xor_si256(words4(at + 8), x1),
-                  _mm256_xor_si256(words4(at + 16), x2), _mm256_xor_si256(words4(at + 24), x3));
-        odd.add4(_mm256_xor_si256(words4(at + 4), x0), _mm256_xor_si256(words4(at + 12), x1),
-                 _mm256_xor_si256(words4(at + 20), x2), _mm256_xor_si256(words4(at + 28), x3));
+        const auto pair = [&](Counter& c, std::size_t k, std::size_t half) {
+          return Counter::carry(c.ones, _mm256_xor_si256(words4(at + k * 8 + half), word(row + w + k)),
+                                _mm256_xor_si256(words4(at + k * 8 + 8 + half), word(row + w + k + 1)));
+        };
+        const U even_first = pair(even, 0, 0), odd_first = pair(odd, 0, 4);
+        even.add_carries(even_first, pair(even, 2, 0));
+        odd.add_carries(odd_first, pair(odd, 2, 4));
       }
       for (; w < end; ++w) {
         const U x = word(row + w);
@@ -109,11 +110,17 @@ struct V {
       even.spill();
       odd.spill();
     }
-    v[0] = _mm256_or_si256(even.count(), _mm256_slli_epi64(odd.count(), 32));
+    return _mm256_or_si256(even.count(), _mm256_slli_epi64(odd.count(), 32));
+  }
+
+  static SPARKMILL_INLINE void plain(const std::uint8_t* rows, std::size_t, const std::uint64_t* panel,
+                                     std::size_t words, U (&v)[kPlainRows]) {
+    v[0] = plain_row(reinterpret_cast<const std::uint64_t*>(rows), panel, words);
   }
 
   /// ham | K << 16 of one vector of users in 64-bit lanes.
-  static SPARKMILL_INLINE U masked_half(const std::uint64_t* row, const std::uint64_t* panel, std::size_t words) {
+  static __attribute__((noinline)) U masked_half(const std::uint64_t* row, const std::uint64_t* panel,
+                                                 std::size_t words) {
     Counter ham, k;
     ham.clear();
     k.clear();
@@ -126,9 +133,12 @@ struct V {
     for (std::size_t w = 0; w < words;) {
       const std::size_t end = words - w > kSpillWords ? w + kSpillWords : words;
       for (; w + 4 <= end; w += 4) {
-        const U m0 = both(w), m1 = both(w + 1), m2 = both(w + 2), m3 = both(w + 3);
-        k.add4(m0, m1, m2, m3);
-        ham.add4(differ(w, m0), differ(w + 1, m1), differ(w + 2, m2), differ(w + 3, m3));
+        const U m0 = both(w), m1 = both(w + 1);
+        const U k_first = Counter::carry(k.ones, m0, m1);
+        const U ham_first = Counter::carry(ham.ones, differ(w, m0), differ(w + 1, m1));
+        const U m2 = both(w + 2), m3 = both(w + 3);
+        k.add_carries(k_first, Counter::carry(k.ones, m2, m3));
+        ham.add_carries(ham_first, Counter::carry(ham.ones, differ(w + 2, m2), differ(w + 3, m3)));
       }
       for (; w < end; ++w) {
         const U m = both(w);

@@ -12,6 +12,8 @@
 namespace sparkmill::match::cpu {
 namespace {
 
+#define SPARKMILL_INLINE inline __attribute__((always_inline))
+
 struct V {
   using U = __m512i;
   static constexpr const char* kIsa = "avx512";
@@ -33,11 +35,26 @@ struct V {
   static unsigned at_least(U a, U b) { return _mm512_cmpge_epi32_mask(a, b); }
 
   static U words8(const std::uint64_t* p) { return _mm512_load_si512(p); }
-  static U word(const std::uint64_t* p) { return _mm512_set1_epi64(static_cast<long long>(*p)); }
+  // The request's word is broadcast by the memory operand of each use: compilers would rather spend an instruction on a
+  // register, and slots of the front end are what runs short when the core is shared.
+  static SPARKMILL_INLINE U xor_word(U a, const std::uint64_t* p) {
+    U out;
+    __asm__("vpxorq %2%{1to8%}, %1, %0" : "=v"(out) : "v"(a), "m"(*p));
+    return out;
+  }
+  static SPARKMILL_INLINE U and_word(U a, const std::uint64_t* p) {
+    U out;
+    __asm__("vpandq %2%{1to8%}, %1, %0" : "=v"(out) : "v"(a), "m"(*p));
+    return out;
+  }
+  /// (a ^ word) & both
+  static SPARKMILL_INLINE U differ(U both, U a, const std::uint64_t* p) {
+    __asm__("vpternlogq $0x60, %2%{1to8%}, %1, %0" : "+v"(both) : "v"(a), "m"(*p));
+    return both;
+  }
 
-  static inline __attribute__((always_inline)) void plain(const std::uint8_t* rows, std::size_t stride,
-                                                          const std::uint64_t* panel, std::size_t words,
-                                                          U (&v)[kPlainRows]) {
+  static SPARKMILL_INLINE void plain(const std::uint8_t* rows, std::size_t stride, const std::uint64_t* panel,
+                                     std::size_t words, U (&v)[kPlainRows]) {
     const std::uint64_t* row[kPlainRows];
     U even[kPlainRows], odd[kPlainRows];
 #pragma GCC unroll 8
@@ -45,24 +62,22 @@ struct V {
       row[r] = reinterpret_cast<const std::uint64_t*>(rows + r * stride);
       even[r] = odd[r] = zero();
     }
+#pragma GCC unroll 4
     for (std::size_t w = 0; w < words; ++w) {
       const U a = words8(panel + w * 16);
       const U b = words8(panel + w * 16 + 8);
 #pragma GCC unroll 8
       for (unsigned r = 0; r < kPlainRows; ++r) {
-        const U x = word(row[r] + w);
-        even[r] = _mm512_add_epi64(even[r], _mm512_popcnt_epi64(_mm512_xor_si512(a, x)));
-        odd[r] = _mm512_add_epi64(odd[r], _mm512_popcnt_epi64(_mm512_xor_si512(b, x)));
+        even[r] = _mm512_add_epi64(even[r], _mm512_popcnt_epi64(xor_word(a, row[r] + w)));
+        odd[r] = _mm512_add_epi64(odd[r], _mm512_popcnt_epi64(xor_word(b, row[r] + w)));
       }
     }
 #pragma GCC unroll 8
     for (unsigned r = 0; r < kPlainRows; ++r) v[r] = _mm512_or_si512(even[r], _mm512_slli_epi64(odd[r], 32));
   }
 
-  static inline __attribute__((always_inline)) void masked(const std::uint8_t* rows, std::size_t stride,
-                                                           const std::uint64_t* panel, std::size_t words,
-                                                           U (&v)[kMaskedRows]) {
-    constexpr int kXorAnd = 0x28;  // (a ^ b) & c
+  static SPARKMILL_INLINE void masked(const std::uint8_t* rows, std::size_t stride, const std::uint64_t* panel,
+                                      std::size_t words, U (&v)[kMaskedRows]) {
     const std::uint64_t* row[kMaskedRows];
     U ham_even[kMaskedRows], ham_odd[kMaskedRows], k_even[kMaskedRows], k_odd[kMaskedRows];
 #pragma GCC unroll 8
@@ -70,22 +85,19 @@ struct V {
       row[r] = reinterpret_cast<const std::uint64_t*>(rows + r * stride);
       ham_even[r] = ham_odd[r] = k_even[r] = k_odd[r] = zero();
     }
+#pragma GCC unroll 4
     for (std::size_t w = 0; w < words; ++w) {
       const std::uint64_t* at = panel + w * 32;
       const U sign_a = words8(at), sign_b = words8(at + 8);
       const U valid_a = words8(at + 16), valid_b = words8(at + 24);
 #pragma GCC unroll 8
       for (unsigned r = 0; r < kMaskedRows; ++r) {
-        const U sign = word(row[r] + w);
-        const U valid = word(row[r] + words + w);
-        const U both_a = _mm512_and_si512(valid_a, valid);
-        const U both_b = _mm512_and_si512(valid_b, valid);
-        const U differ_a = _mm512_ternarylogic_epi64(sign_a, sign, both_a, kXorAnd);
-        const U differ_b = _mm512_ternarylogic_epi64(sign_b, sign, both_b, kXorAnd);
+        const U both_a = and_word(valid_a, row[r] + words + w);
+        const U both_b = and_word(valid_b, row[r] + words + w);
         k_even[r] = _mm512_add_epi64(k_even[r], _mm512_popcnt_epi64(both_a));
         k_odd[r] = _mm512_add_epi64(k_odd[r], _mm512_popcnt_epi64(both_b));
-        ham_even[r] = _mm512_add_epi64(ham_even[r], _mm512_popcnt_epi64(differ_a));
-        ham_odd[r] = _mm512_add_epi64(ham_odd[r], _mm512_popcnt_epi64(differ_b));
+        ham_even[r] = _mm512_add_epi64(ham_even[r], _mm512_popcnt_epi64(differ(both_a, sign_a, row[r] + w)));
+        ham_odd[r] = _mm512_add_epi64(ham_odd[r], _mm512_popcnt_epi64(differ(both_b, sign_b, row[r] + w)));
       }
     }
 #pragma GCC unroll 8

@@ -26,25 +26,49 @@ inline __attribute__((always_inline)) void micro_kernel(const std::uint8_t* rows
 }
 
 /// Stores the decision bits of one row and panel into its 32 bytes of the tile's mask.
-inline void put_mask(std::uint64_t* masks, std::uint32_t row, std::uint32_t panel, unsigned bits) {
-  auto* bytes = reinterpret_cast<unsigned char*>(masks + std::size_t{row} * 4) + panel * (V::kUsers / 8);
+inline void put_mask(std::uint64_t* masks, std::size_t row, std::uint32_t panel, unsigned bits) {
+  auto* bytes = reinterpret_cast<unsigned char*>(masks + row * 4) + panel * (V::kUsers / 8);
   bytes[0] = static_cast<unsigned char>(bits);
   if constexpr (V::kUsers == 16) bytes[1] = static_cast<unsigned char>(bits >> 8);
 }
 
+/// Prefetches the next tile's rows line by line, spread over the micro-tiles of this one: without it the first panel of
+/// each tile waits for the third-level cache.
+class Prefetcher {
+ public:
+  Prefetcher(const NextRows& next, std::size_t steps)
+      : next_(next), each_((next.rows * std::size_t{next.bytes} / 64 + steps - 1) / steps) {}
+  void step() {
+    for (std::size_t k = 0; k < each_ && next_.rows > 0; ++k) {
+      __builtin_prefetch(next_.row + offset_, 0, 2);
+      offset_ += 64;
+      if (offset_ < next_.bytes) continue;
+      offset_ = 0;
+      next_.row += next_.stride;
+      --next_.rows;
+    }
+  }
+
+ private:
+  NextRows next_;
+  std::size_t each_;
+  std::size_t offset_ = 0;
+};
+
 /// One micro-tile with its epilogue. Rows from `live` on are padding and leave no trace.
 template <bool kMasked, bool kDigest, bool kTail>
-inline __attribute__((always_inline)) bool fused_group(const FusedTile& t, const std::uint8_t* rows, std::uint32_t row,
-                                                       std::uint32_t live, std::uint32_t panel,
+inline __attribute__((always_inline)) bool fused_group(const FusedTile& t, const std::uint8_t* rows, std::size_t row,
+                                                       std::size_t live, std::uint32_t panel,
                                                        const std::uint64_t* users, Lanes& sums) {
   constexpr unsigned kCount = kRows<kMasked>;
   Lanes v[kCount];
   micro_kernel<kMasked>(rows, t.requests.stride, users, t.users.words, v);
   Lanes decision[kCount];
+  const std::uint32_t* keys = t.keys + row;
 #pragma GCC unroll 8
   for (unsigned r = 0; r < kCount; ++r) {
     if constexpr (kDigest) {
-      if (!kTail || r < live) sums = V::add(sums, V::bit_xor(v[r], V::set1(t.keys[row + r])));
+      if (!kTail || r < live) sums = V::add(sums, V::bit_xor(v[r], V::set1(keys[r])));
     }
     decision[r] = kMasked ? V::madd16(v[r], V::set1(t.coefficients)) : v[r];
   }
@@ -64,26 +88,40 @@ inline __attribute__((always_inline)) bool fused_group(const FusedTile& t, const
   return true;
 }
 
+/// How many requests go through all panels at a time: what is read of them stays in a quarter of the second-level cache
+/// (1 MiB) however long the rows are; the panels stream past. All 256 up to n = 8192 plain and 4096 masked.
+inline std::size_t rows_per_block(std::size_t bytes_per_row) {
+  constexpr std::size_t kBytes = 256 * 1024;
+  return (kBytes / bytes_per_row + 7) / 8 * 8;
+}
+
 template <bool kMasked, bool kDigest>
 bool fused_tile(const FusedTile& t) {
   constexpr unsigned kCount = kRows<kMasked>;
   const std::size_t panel_words = t.users.panel_words(V::kUsers);
-  const std::uint32_t whole = t.requests.rows / kCount * kCount;
+  const std::size_t whole = t.requests.rows / kCount * kCount;
   // The padded copy starts at the last multiple of the row group; a smaller micro-kernel may still find whole groups.
-  const std::uint32_t padded_from = t.requests.rows / V::kRowGroup * V::kRowGroup;
+  const std::size_t padded_from = t.requests.rows / V::kRowGroup * V::kRowGroup;
+  const std::size_t block = rows_per_block(kMasked ? t.requests.stride : t.requests.stride / 2);
+  Prefetcher prefetcher(t.next, t.panels * (whole / kCount + 1));
   bool any = false;
-  for (std::uint32_t p = 0; p < t.panels; ++p) {
-    const std::uint64_t* users = t.users.data + p * panel_words;
-    Lanes sums = V::zero();
-    for (std::uint32_t row = 0; row < whole; row += kCount) {
-      any |= fused_group<kMasked, kDigest, false>(t, t.requests.first + row * t.requests.stride, row, kCount, p, users,
-                                                  sums);
+  for (std::size_t first = 0; first < t.requests.rows; first += block) {
+    const std::size_t last = first + block < whole ? first + block : whole;
+    const bool tail = first + block >= t.requests.rows && whole != t.requests.rows;
+    for (std::uint32_t p = 0; p < t.panels; ++p) {
+      const std::uint64_t* users = t.users.data + p * panel_words;
+      Lanes sums = kDigest && first > 0 ? V::load(t.sums + p * V::kUsers) : V::zero();
+      for (std::size_t row = first; row < last; row += kCount) {
+        prefetcher.step();
+        any |= fused_group<kMasked, kDigest, false>(t, t.requests.first + row * t.requests.stride, row, kCount, p,
+                                                    users, sums);
+      }
+      if (tail) {
+        any |= fused_group<kMasked, kDigest, true>(t, t.requests.tail + (whole - padded_from) * t.requests.stride,
+                                                   whole, t.requests.rows - whole, p, users, sums);
+      }
+      if constexpr (kDigest) V::store(t.sums + p * V::kUsers, sums);
     }
-    if (whole != t.requests.rows) {
-      any |= fused_group<kMasked, kDigest, true>(t, t.requests.tail + (whole - padded_from) * t.requests.stride, whole,
-                                                 t.requests.rows - whole, p, users, sums);
-    }
-    if constexpr (kDigest) V::store(t.sums + p * V::kUsers, sums);
   }
   return any;
 }

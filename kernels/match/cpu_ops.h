@@ -27,10 +27,19 @@ struct RequestRows {
   std::uint32_t rows = 0;  ///< 1 to 256
 };
 
+/// The request rows that the next tile will read, brought nearer while this one computes.
+struct NextRows {
+  const std::uint8_t* row = nullptr;
+  std::size_t stride = 0;
+  std::uint32_t rows = 0;
+  std::uint32_t bytes = 0;  ///< of each row: the sign plane, or both planes if masked
+};
+
 /// One tile of a predicate that is a single leaf: scores, decision and digest in one pass over registers.
 struct FusedTile {
   Panels users;
   RequestRows requests;
+  NextRows next;
   std::uint32_t panels = 0;             ///< panels with real users
   std::int32_t coefficients = 0;        ///< masked: i16 (-2 w1) | i16 (w1 - w2) << 16, applied to v
   std::int32_t limit = 0;               ///< plain: holds iff ham <= limit; masked: holds iff score >= limit
