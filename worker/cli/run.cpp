@@ -2,6 +2,7 @@
 // `sparkmill run`: the worker, with the embedded demo node when none is named.
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,20 +42,23 @@ class Console {
   void progress(const std::string& text) {
     std::lock_guard lock(mutex_);
     if (!terminal_) {
-      if (!text.empty() && text != line_) std::fprintf(stderr, "%s\n", text.c_str());
-      line_ = text;
+      if (!text.empty()) std::fprintf(stderr, "%s\n", text.c_str());
       std::fflush(stderr);
-      line_.clear();
       return;
     }
     clear();
-    line_ = text.substr(0, 160);
+    line_ = text.substr(0, width());
     std::fprintf(stderr, "%s", line_.c_str());
     std::fflush(stderr);
   }
   bool terminal() const { return terminal_; }
 
  private:
+  /// One less than the columns of the terminal: a full line would wrap and could not be taken back.
+  static std::size_t width() {
+    winsize size{};
+    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1u : 79u;
+  }
   void clear() {
     if (terminal_ && !line_.empty()) std::fprintf(stderr, "\r%*s\r", static_cast<int>(line_.size()), "");
   }
