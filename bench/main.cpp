@@ -127,14 +127,15 @@ int run_compare(int argc, char** argv) {
 /// Hands our options to Google Benchmark, which appends "/manual_time" to each name.
 void initialize(Options o) {
   if (!o.filter.empty() && o.filter.back() == '$') o.filter.insert(o.filter.size() - 1, "(/manual_time)");
-  std::vector<std::string> words{"sparkmill-bench", "--benchmark_filter=" + o.filter,
+  static char name[] = "sparkmill-bench";  // the library keeps this pointer
+  std::vector<std::string> words{"--benchmark_filter=" + o.filter,
                                  "--benchmark_repetitions=" + std::to_string(o.repetitions),
                                  "--benchmark_min_time=" + std::to_string(o.seconds),
                                  "--benchmark_list_tests=" + std::string(o.list ? "true" : "false")};
-  std::vector<char*> argv;
+  std::vector<char*> argv{name};
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  int argc = static_cast<int>(words.size());
+  int argc = static_cast<int>(words.size()) + 1;
   benchmark::Initialize(&argc, argv.data());
 }
 

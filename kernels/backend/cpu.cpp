@@ -20,7 +20,7 @@ namespace {
 std::string brand() {
 #if defined(__x86_64__)
   std::array<unsigned, 12> words{};
-  if (__get_cpuid_max(0x80000000u, nullptr) >= 0x80000004u) {
+  if (static_cast<unsigned>(__get_cpuid_max(0x80000000u, nullptr)) >= 0x80000004u) {
     for (unsigned leaf = 0; leaf < 3; ++leaf) {
       unsigned* w = &words[leaf * 4];
       __get_cpuid(0x80000002u + leaf, w, w + 1, w + 2, w + 3);

@@ -64,7 +64,7 @@ inline __attribute__((always_inline)) bool fused_group(const FusedTile& t, const
   Lanes v[kCount];
   micro_kernel<kMasked>(rows, t.requests.stride, users, t.users.words, v);
   Lanes decision[kCount];
-  const std::uint32_t* keys = t.keys + row;
+  const std::uint32_t* keys = kDigest ? t.keys + row : nullptr;
 #pragma GCC unroll 8
   for (unsigned r = 0; r < kCount; ++r) {
     if constexpr (kDigest) {

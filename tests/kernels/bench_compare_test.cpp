@@ -41,10 +41,10 @@ TEST(Judge, SmallerIsBetterForOverheads) {
 }
 
 TEST(Compare, SaysWhatChangedWhatIsMissingAndOtherMachines) {
-  const json a =
-      results({row("k/pairs_per_s", 100, 0.001), row("gone/pairs_per_s", 1, 0), row("k/of_ceiling", 0.9, 0)});
-  const json b =
-      results({row("k/pairs_per_s", 130, 0.001), row("new/pairs_per_s", 1, 0), row("k/of_ceiling", 0.9, 0)}, "B");
+  const json a = results(
+      json::array({row("k/pairs_per_s", 100, 0.001), row("gone/pairs_per_s", 1, 0), row("k/of_ceiling", 0.9, 0)}));
+  const json b = results(
+      json::array({row("k/pairs_per_s", 130, 0.001), row("new/pairs_per_s", 1, 0), row("k/of_ceiling", 0.9, 0)}), "B");
   const std::string text = compare(a, b);
   EXPECT_THAT(text, HasSubstr("different machines: cpu: \"A\" and \"B\""));
   EXPECT_THAT(text, HasSubstr("x 1.300"));
@@ -68,7 +68,7 @@ TEST(ReadResults, RefusesWhatIsNotAResultFile) {
   EXPECT_EQ(write("{\"rows\": 3}").status(), Status::bad_input);
   EXPECT_EQ(write("{\"rows\": [{\"name\": \"x\"}]}").status(), Status::bad_input);
   EXPECT_EQ(write("{\"rows\": [{\"name\": 1, \"median\": 1, \"spread\": 0}]}").status(), Status::bad_input);
-  EXPECT_TRUE(write(results({row("x", 1, 0)}).dump()).ok());
+  EXPECT_TRUE(write(results(json::array({row("x", 1, 0)})).dump()).ok());
   EXPECT_EQ(read_results((folder / "none.json").string()).status(), Status::not_found);
   std::filesystem::remove_all(folder);
 }

@@ -25,7 +25,8 @@ inline bool is_its_own(const kernels::Row& row, const kernels::Kernel& kernel, c
   if (!kernel.row_id().empty()) return kernel.row_id() == row.id();
   if (row.backend == kernels::Backend::cpu) return false;
   for (const Runner& other : others) {
-    if (other.backend != row.backend && typeid(*other.owner) == typeid(kernel)) return false;
+    const kernels::Kernel& their = *other.owner;
+    if (other.backend != row.backend && typeid(their) == typeid(kernel)) return false;
   }
   return true;
 }
