@@ -43,6 +43,11 @@ struct Lies : ::testing::Test {
     EXPECT_EQ(hand.app->totals().accepted, 2u) << hand.all_said();
   }
   Town town;
+  // What the lies write to; it outlives the proxy's sessions.
+  std::mutex m;
+  std::string lease;
+  std::atomic<std::uint64_t> sent{0};
+  std::atomic<int> swallowed{0};
   std::unique_ptr<LyingProxy> proxy;
 };
 
@@ -55,7 +60,6 @@ TEST_F(Lies, BlobsThatDoNotMatchTheirHash) {
 
 TEST_F(Lies, TenGigabytesInsteadOfABlob) {
   const std::uint64_t before = resident_mb();
-  std::atomic<std::uint64_t> sent{0};
   proxy->lie([&](const Exchange& e) {
     if (!is(e, "/v1/blobs/")) return false;
     e.send("HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -155,8 +159,6 @@ TEST_F(Lies, AReceiptThatNobodySigned) {
 }
 
 TEST_F(Lies, ACancelledLeaseIsDroppedWhileItRuns) {
-  std::mutex m;
-  std::string lease;
   proxy->twist([&](const Exchange& e, std::string& answer) {
     if (e.target != "/v1/leases") return;
     const std::size_t at = answer.find("\"lease_id\":\"");
@@ -226,7 +228,6 @@ TEST_F(Lies, AnotherKeyAfterTheFirstContactIsRefused) {
 
 /// Answers are lost on the way back: everything is sent again, and nothing is counted twice.
 TEST_F(Lies, LostAnswersMeanDuplicateSubmitsThatCountOnce) {
-  std::atomic<int> swallowed{0};
   proxy->twist([&](const Exchange& e, std::string& answer) {
     const bool submit = e.target.find("/commit") != std::string::npos || e.target.find("/open") != std::string::npos;
     if (submit && swallowed++ % 2 == 0) answer.clear();
