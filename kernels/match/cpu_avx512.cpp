@@ -53,24 +53,41 @@ struct V {
     return both;
   }
 
+  /// Addresses of a micro-tile at the current word: two pointers, the stride and its triple reach four rows from each.
+  /// Opaque to the compiler, which would otherwise keep eight pointers and spill some.
+  struct Rows {
+    const std::uint8_t *low, *high;
+    std::size_t stride, triple;
+    SPARKMILL_INLINE Rows(const std::uint8_t* first, const std::uint8_t* second, std::size_t bytes)
+        : low(first), high(second), stride(bytes), triple(3 * bytes) {
+      __asm__("" : "+r"(high), "+r"(stride), "+r"(triple));
+    }
+    SPARKMILL_INLINE const std::uint64_t* at(unsigned r) const {
+      const std::uint8_t* base = r < 4 ? low : high;
+      const std::size_t offset = r % 4 == 0 ? 0 : r % 4 == 1 ? stride : r % 4 == 2 ? 2 * stride : triple;
+      return reinterpret_cast<const std::uint64_t*>(base + offset);
+    }
+    SPARKMILL_INLINE void advance() {
+      low += 8;
+      high += 8;
+    }
+  };
+
   static SPARKMILL_INLINE void plain(const std::uint8_t* rows, std::size_t stride, const std::uint64_t* panel,
                                      std::size_t words, U (&v)[kPlainRows]) {
-    const std::uint64_t* row[kPlainRows];
     U even[kPlainRows], odd[kPlainRows];
 #pragma GCC unroll 8
-    for (unsigned r = 0; r < kPlainRows; ++r) {
-      row[r] = reinterpret_cast<const std::uint64_t*>(rows + r * stride);
-      even[r] = odd[r] = zero();
-    }
-#pragma GCC unroll 4
-    for (std::size_t w = 0; w < words; ++w) {
-      const U a = words8(panel + w * 16);
-      const U b = words8(panel + w * 16 + 8);
+    for (unsigned r = 0; r < kPlainRows; ++r) even[r] = odd[r] = zero();
+    Rows row(rows, rows + 4 * stride, stride);
+    for (const std::uint64_t* end = panel + words * 16; panel != end; panel += 16) {
+      const U a = words8(panel);
+      const U b = words8(panel + 8);
 #pragma GCC unroll 8
       for (unsigned r = 0; r < kPlainRows; ++r) {
-        even[r] = _mm512_add_epi64(even[r], _mm512_popcnt_epi64(xor_word(a, row[r] + w)));
-        odd[r] = _mm512_add_epi64(odd[r], _mm512_popcnt_epi64(xor_word(b, row[r] + w)));
+        even[r] = _mm512_add_epi64(even[r], _mm512_popcnt_epi64(xor_word(a, row.at(r))));
+        odd[r] = _mm512_add_epi64(odd[r], _mm512_popcnt_epi64(xor_word(b, row.at(r))));
       }
+      row.advance();
     }
 #pragma GCC unroll 8
     for (unsigned r = 0; r < kPlainRows; ++r) v[r] = _mm512_or_si512(even[r], _mm512_slli_epi64(odd[r], 32));
@@ -78,27 +95,23 @@ struct V {
 
   static SPARKMILL_INLINE void masked(const std::uint8_t* rows, std::size_t stride, const std::uint64_t* panel,
                                       std::size_t words, U (&v)[kMaskedRows]) {
-    const std::uint64_t* row[kMaskedRows];
     U ham_even[kMaskedRows], ham_odd[kMaskedRows], k_even[kMaskedRows], k_odd[kMaskedRows];
 #pragma GCC unroll 8
-    for (unsigned r = 0; r < kMaskedRows; ++r) {
-      row[r] = reinterpret_cast<const std::uint64_t*>(rows + r * stride);
-      ham_even[r] = ham_odd[r] = k_even[r] = k_odd[r] = zero();
-    }
-#pragma GCC unroll 4
-    for (std::size_t w = 0; w < words; ++w) {
-      const std::uint64_t* at = panel + w * 32;
-      const U sign_a = words8(at), sign_b = words8(at + 8);
-      const U valid_a = words8(at + 16), valid_b = words8(at + 24);
+    for (unsigned r = 0; r < kMaskedRows; ++r) ham_even[r] = ham_odd[r] = k_even[r] = k_odd[r] = zero();
+    Rows row(rows, rows + words * 8, stride);  // signs at 0 to 3, validity at 4 to 7
+    for (const std::uint64_t* end = panel + words * 32; panel != end; panel += 32) {
+      const U sign_a = words8(panel), sign_b = words8(panel + 8);
+      const U valid_a = words8(panel + 16), valid_b = words8(panel + 24);
 #pragma GCC unroll 8
       for (unsigned r = 0; r < kMaskedRows; ++r) {
-        const U both_a = and_word(valid_a, row[r] + words + w);
-        const U both_b = and_word(valid_b, row[r] + words + w);
+        const U both_a = and_word(valid_a, row.at(4 + r));
+        const U both_b = and_word(valid_b, row.at(4 + r));
         k_even[r] = _mm512_add_epi64(k_even[r], _mm512_popcnt_epi64(both_a));
         k_odd[r] = _mm512_add_epi64(k_odd[r], _mm512_popcnt_epi64(both_b));
-        ham_even[r] = _mm512_add_epi64(ham_even[r], _mm512_popcnt_epi64(differ(both_a, sign_a, row[r] + w)));
-        ham_odd[r] = _mm512_add_epi64(ham_odd[r], _mm512_popcnt_epi64(differ(both_b, sign_b, row[r] + w)));
+        ham_even[r] = _mm512_add_epi64(ham_even[r], _mm512_popcnt_epi64(differ(both_a, sign_a, row.at(r))));
+        ham_odd[r] = _mm512_add_epi64(ham_odd[r], _mm512_popcnt_epi64(differ(both_b, sign_b, row.at(r))));
       }
+      row.advance();
     }
 #pragma GCC unroll 8
     for (unsigned r = 0; r < kMaskedRows; ++r) {
