@@ -39,6 +39,7 @@ struct App::Impl {
   std::unique_ptr<Pipeline> pipeline;
   std::thread keeper;
 
+  std::mutex closing;
   std::mutex mutex;
   std::condition_variable changed;
   bool stopping = false;
@@ -135,10 +136,11 @@ void App::Impl::keep_house() {
 }
 
 void App::Impl::shut_down() {
+  std::lock_guard whole(closing);  // a second caller waits until it is really over
+  if (closed) return;
+  closed = true;
   {
     std::lock_guard lock(mutex);
-    if (closed) return;
-    closed = true;
     stopping = true;
     changed.notify_all();
   }
@@ -147,6 +149,7 @@ void App::Impl::shut_down() {
   if (scheduler) scheduler->stop();  // running slices end and are handed over ...
   if (pipeline) {
     pipeline->stop();
+    pipeline->join();
     pipeline->publish();
   }
   if (scheduler) scheduler->publish();
@@ -216,7 +219,10 @@ RunTotals App::totals() const { return impl_->pipeline->totals(); }
 
 Done App::wait() {
   for (;;) {
-    if (auto ended = impl_->pipeline->wait(1'000)) return *ended;
+    auto ended = impl_->pipeline->wait(1'000);
+    if (!ended) continue;
+    impl_->pipeline->publish();  // the state tree has the last word too
+    return *ended;
   }
 }
 

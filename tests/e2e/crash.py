@@ -4,7 +4,7 @@ import os
 import random
 import time
 
-from town import Node, Worker, check, folder, free_port, same_books, worker_key
+from town import Node, Worker, bad_news, check, folder, free_port, same_books, worker_key
 
 KILLS = 20
 home = folder()
@@ -32,7 +32,7 @@ print("killed after:", killed_in)
 worker = Worker(home, *run, "--rounds", "2")
 check("after 20 kills the worker works", worker.wait(60) == 0, worker.text()[-3000:])
 accepted, counters = same_books(home, node.url, key)
-check("nothing was refused", counters.get("rejected", 0) == 0, counters)
+check("nothing was refused", counters.get("rejected", 0) == 0, (counters, bad_news(worker)))
 
 worker = Worker(home, *run)
 for i in range(KILLS):
@@ -47,7 +47,7 @@ worker.until("and is accepted again", lambda s: s["results"]["accepted"] > befor
 check("finish", worker.api("POST", "/v1/finish", {})[0] == 200)
 check("the worker ends with 0", worker.wait(60) == 0, worker.text()[-3000:])
 accepted, counters = same_books(home, node.url, key)
-check("nothing was refused", counters.get("rejected", 0) == 0, (counters, worker.text()[-3000:]))
+check("nothing was refused", counters.get("rejected", 0) == 0, (counters, bad_news(worker)))
 
 # A blob that rots in the cache while its job is unfinished.
 worker = Worker(home, *run)
@@ -65,7 +65,7 @@ for name in names:
 worker = Worker(home, *run, "--rounds", "3")
 check("rotten blobs are fetched again and the work is accepted", worker.wait(60) == 0, worker.text()[-3000:])
 accepted, counters = same_books(home, node.url, key)
-check("nothing was refused", counters.get("rejected", 0) == 0, counters)
+check("nothing was refused", counters.get("rejected", 0) == 0, (counters, bad_news(worker)))
 node.interrupt()
 node.wait(10)
 print("all good")

@@ -165,6 +165,11 @@ def get(url):
         return json.loads(answer.read())
 
 
+def bad_news(worker):
+    """What a failed test should show of a long log."""
+    return "\n".join(line for line in worker.text().splitlines() if "refused" in line or "given up" in line)[-4000:]
+
+
 def worker_key(text):
     return re.search(r"worker key ([0-9a-f]{64})", text).group(1)
 

@@ -194,7 +194,13 @@ void Pipeline::undeliverable(NodeClient& client, const TaskPtr& task, const Erro
     return;
   }
   // The node says no for good; what it has written about this lease is the last word, if it has.
-  if (auto receipt = client.receipt(task->row.lease_id); receipt && *receipt) return settle(task, **receipt);
+  auto receipt = client.receipt(task->row.lease_id);
+  if (receipt && *receipt) return settle(task, **receipt);
+  const bool later = receipt || receipt.status() == Status::cancelled || peer_trouble(receipt.status());
+  if (later && ++task->tries < 2 * kMaxTries) {
+    task->next_try_ms = clock_.steady_ms() + backoff_ms(2);
+    return;
+  }
   drop(task, error.message, "stale");
 }
 

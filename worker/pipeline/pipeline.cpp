@@ -44,6 +44,10 @@ Pipeline::Pipeline(PipelineSettings settings, std::shared_ptr<NodeLink> link, St
 
 Pipeline::~Pipeline() {
   stop();
+  join();
+}
+
+void Pipeline::join() {
   for (std::thread& t : threads_) {
     if (t.joinable()) t.join();
   }
@@ -210,7 +214,9 @@ void Pipeline::source_loop() {
   unsigned tries = 0;
   while (!stop_.stop_requested()) {
     if (!connect(client)) {
-      sleep(backoff_ms(tries++));
+      // Openings have deadlines: with work to deliver, the node's return must not be missed by half a minute.
+      const bool owing = unfinished() != 0;
+      sleep(backoff_ms(tries++, 500, owing ? 2'000 : 30'000));
       continue;
     }
     tries = 0;

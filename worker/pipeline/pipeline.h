@@ -67,6 +67,8 @@ class Pipeline {
   /// No new leases while true; what is taken goes on as far as the devices run.
   void hold(bool on);
   void stop();
+  /// After stop(): waits until nothing moves any more, so that totals() are final. One caller.
+  void join();
   bool ended() const;
   /// Waits up to `timeout_ms` for the end; nullopt: not yet.
   std::optional<Done> wait(unsigned timeout_ms);
