@@ -101,6 +101,7 @@ Done App::Impl::open(const keys::KeyFile& key) {
   jobs.jobs_in_flight = settings.jobs_in_flight;
   jobs.rounds = settings.rounds;
   jobs.source_patience_ms = settings.source_patience_ms;
+  jobs.disk_patience_ms = settings.store_patience_ms;
   pipeline = std::make_unique<Pipeline>(jobs, link, *store, *blobs, *scheduler, state, clock, say);
   SPARKMILL_TRY(pipeline->start());
   keeper = std::thread([this] { keep_house(); });

@@ -93,6 +93,7 @@ void Pipeline::forget(const TaskPtr& task) {
 
 Done Pipeline::fetch(NodeClient& client, Task& task, const Hash32& hash, job::Blob& blob) {
   const BlobCache::Fetch from_node = client.blob_fetch();
+  std::uint64_t full_since_ms = 0;
   for (unsigned tries = 0;;) {
     auto got = blobs_.ensure(hash, from_node, task.cancel.token());
     if (got) {
@@ -113,6 +114,16 @@ Done Pipeline::fetch(NodeClient& client, Task& task, const Hash32& hash, job::Bl
       // Waiting jobs hold their inputs only for speed; running ones end.
       if (release_waiting()) continue;
       if (!others) return error;
+    } else if (error.code == Status::no_space) {
+      // A full disk is waited out like the store does; blobs that are held only for speed give way first.
+      if (release_waiting()) continue;
+      const std::uint64_t now = clock_.steady_ms();
+      if (full_since_ms == 0) {
+        full_since_ms = now;
+        log::get("pipeline")->error("job {}: {}: the disk is full; waiting for room", task.label, error.message);
+      }
+      if (now - full_since_ms >= settings_.disk_patience_ms) return error;
+      set_phase(task, "fetching");
     } else if (error.code != Status::unreachable && error.code != Status::timeout && error.code != Status::cancelled) {
       return error;
     } else {

@@ -24,11 +24,12 @@ namespace sparkmill::worker {
 
 struct PipelineSettings {
   std::string name;
-  unsigned jobs_in_flight = 3;           ///< leases that are fetched, computed or proved at once
-  unsigned open_leases = 60;             ///< with those that wait for a challenge or a receipt
-  std::uint64_t rounds = 0;              ///< > 0: end after that many receipts
-  std::uint64_t source_patience_ms = 0;  ///< > 0: end (unreachable) after that long without an answer
-  std::uint64_t warm_bytes = 64u << 20;  ///< outcomes kept in memory while they wait; others are read back
+  unsigned jobs_in_flight = 3;               ///< leases that are fetched, computed or proved at once
+  unsigned open_leases = 60;                 ///< with those that wait for a challenge or a receipt
+  std::uint64_t rounds = 0;                  ///< > 0: end after that many receipts
+  std::uint64_t source_patience_ms = 0;      ///< > 0: end (unreachable) after that long without an answer
+  std::uint64_t disk_patience_ms = 600'000;  ///< a disk that stays full that long ends the run (no_space)
+  std::uint64_t warm_bytes = 64u << 20;      ///< outcomes kept in memory while they wait; others are read back
 };
 
 /// What one run of the program did, for the summary.
