@@ -8,7 +8,9 @@ cd "$(dirname "$0")/.."
 preset=${SPARKMILL_PRESET:-test}
 build=build/$preset
 scripts/setup.sh test
-cmake --preset "$preset" ${CI:+-DSPARKMILL_WERROR=ON}
+werror=OFF
+if [ "${CI:-}" = true ] && [ "$preset" = test ]; then werror=ON; fi  # the compiler that every user has
+cmake --preset "$preset" -DSPARKMILL_WERROR=$werror
 cmake --build "$build"
 
 rm -rf "$build/reports"
