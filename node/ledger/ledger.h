@@ -130,8 +130,10 @@ class Ledger {
   Result<Bytes> task_result(std::int64_t task);
 
   // leases
+  /// At most max leases. With held: first those the worker has, without a commit, and does not name there.
   Result<std::vector<protocol::Lease>> take(const keys::PublicKey& worker_pub, const std::vector<std::uint16_t>& kinds,
-                                            std::uint32_t max, std::uint32_t openings, std::uint64_t now_ms);
+                                            std::uint32_t max, std::uint32_t openings, std::uint64_t now_ms,
+                                            const std::optional<std::vector<Id16>>& held = std::nullopt);
   Result<protocol::Renewal> renew(const Id16& lease, const keys::PublicKey& worker_pub, std::uint64_t now_ms);
   bool may_read(const keys::PublicKey& worker_pub, const Hash32& blob);
 
@@ -196,6 +198,8 @@ class Ledger {
     std::uint32_t openings = 0;
   };
   std::optional<LeaseRow> find_lease(const Id16& id);
+  std::vector<protocol::Lease> lost_leases(const keys::PublicKey& worker_pub, const std::vector<Id16>& held,
+                                           std::uint32_t max, std::uint64_t now_ms);
   Result<LeaseRow> lease_of(const Id16& id, const keys::PublicKey& worker_pub, const Id16* job_id);
 
   LedgerOptions options_;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks, attempts, blobs and leases.
+#include <algorithm>
+
 #include "base/hash.h"
 #include "base/hex.h"
 #include "node/ledger/ledger.h"
@@ -166,15 +168,18 @@ Result<Bytes> Ledger::task_result(std::int64_t task) {
 
 Result<std::vector<protocol::Lease>> Ledger::take(const keys::PublicKey& worker_pub,
                                                   const std::vector<std::uint16_t>& kinds, std::uint32_t max,
-                                                  std::uint32_t openings, std::uint64_t now_ms) {
+                                                  std::uint32_t openings, std::uint64_t now_ms,
+                                                  const std::optional<std::vector<Id16>>& held) {
   std::lock_guard lock(mutex_);
   return sqlite::guarded("ledger", [&]() -> Result<std::vector<protocol::Lease>> {
     std::vector<protocol::Lease> out;
+    if (held) out = lost_leases(worker_pub, *held, max, now_ms);
+    if (!out.empty()) return out;
     sqlite::Transaction t(*db_);
-    auto held = db_->prepare("SELECT count(*) FROM leases WHERE worker = ? AND state < 4");
-    held.all(worker_pub);
-    const std::uint64_t holds = held.step() ? natural(held, 0) : 0;
-    held.reset();
+    auto count = db_->prepare("SELECT count(*) FROM leases WHERE worker = ? AND state < 4");
+    count.all(worker_pub);
+    const std::uint64_t holds = count.step() ? natural(count, 0) : 0;
+    count.reset();
     if (holds >= options_.max_open_leases) {
       return fail(Status::too_large, "this worker holds " + std::to_string(holds) + " open leases",
                   "commit and open some of them first");
@@ -210,6 +215,27 @@ Result<std::vector<protocol::Lease>> Ledger::take(const keys::PublicKey& worker_
     if (!out.empty()) t.commit();
     return out;
   });
+}
+
+/// What was handed out but never arrived: the node or the worker was killed between the ledger and the worker's store.
+std::vector<protocol::Lease> Ledger::lost_leases(const keys::PublicKey& worker_pub, const std::vector<Id16>& held,
+                                                 std::uint32_t max, std::uint64_t now_ms) {
+  std::vector<protocol::Lease> out;
+  auto s = db_->prepare(
+      "SELECT l.id, j.job, j.attempt, l.deadline_ms, l.openings FROM leases l JOIN jobs j ON j.id = l.job "
+      "WHERE l.worker = ? AND l.state = 1 AND l.deadline_ms > ? ORDER BY l.taken_ms");
+  s.all(worker_pub, now_ms);
+  while (out.size() < max && s.step()) {
+    protocol::Lease lease;
+    lease.lease_id = fixed<16>(s.blob(0));
+    if (std::find(held.begin(), held.end(), lease.lease_id) != held.end()) continue;
+    lease.job = s.blob(1);
+    lease.attempt = static_cast<std::uint32_t>(s.integer(2));
+    lease.deadline_ms = natural(s, 3);
+    lease.openings = static_cast<std::uint32_t>(s.integer(4));
+    out.push_back(std::move(lease));
+  }
+  return out;
 }
 
 std::optional<Ledger::LeaseRow> Ledger::find_lease(const Id16& id) {

@@ -90,18 +90,31 @@ Result<Registration> registration_from_json(std::string_view text) {
 }
 
 std::string to_json(const LeaseRequest& m) {
-  return dump(Json{{"kinds", m.kinds}, {"max", m.max}, {"wait_ms", m.wait_ms}});
+  Json j{{"kinds", m.kinds}, {"max", m.max}, {"wait_ms", m.wait_ms}};
+  if (m.held) {
+    j["held"] = Json::array();
+    for (const Id16& id : *m.held) j["held"].push_back(to_hex(id));
+  }
+  return dump(j);
 }
 
 Result<LeaseRequest> lease_request_from_json(std::string_view text) {
   SPARKMILL_ASSIGN(const nlohmann::json j, parse_object(text, "lease request", kSmallMessage));
-  SPARKMILL_TRY(only_members(j, {"kinds", "max", "wait_ms"}, "lease request"));
+  SPARKMILL_TRY(only_members(j, {"kinds", "max", "wait_ms", "held"}, "lease request"));
   ObjectReader r(j, "lease request");
   LeaseRequest m;
   m.kinds = r.texts("kinds", 16, 32);
   m.max = static_cast<std::uint32_t>(r.integer("max", 1, 16));
   m.wait_ms = static_cast<std::uint32_t>(r.integer("wait_ms", 0, 30'000));
+  const bool resumes = j.contains("held");
+  std::vector<std::string> held;
+  if (resumes) held = r.texts("held", kMaxHeldLeases, 32);
   SPARKMILL_TRY(r.finish());
+  if (resumes) m.held.emplace();
+  for (const std::string& text_id : held) {
+    SPARKMILL_ASSIGN(const Id16 id, array_from_hex<16>(text_id, "lease request.held"));
+    m.held->push_back(id);
+  }
   return m;
 }
 

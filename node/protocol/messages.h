@@ -38,10 +38,15 @@ struct Registration {
 };
 
 /// POST /v1/leases. Texts: at most 16 kinds of 32 bytes, 64 devices of 256 bytes, a name of 128 bytes; max 1 to 16.
+inline constexpr std::size_t kMaxHeldLeases = 256;
+
 struct LeaseRequest {
   std::vector<std::string> kinds;
   std::uint32_t max = 1;
   std::uint32_t wait_ms = 0;  ///< long poll, at most 30,000
+  /// Leases the worker knows of. When given, leases without a commit that are not named here are handed out again: the
+  /// answer that carried them was lost.
+  std::optional<std::vector<Id16>> held{};
 };
 struct Lease {
   Id16 lease_id{};

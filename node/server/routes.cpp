@@ -144,10 +144,9 @@ Response Routes::take_leases(const Request& request) {
       std::lock_guard lock(mutex_);
       seen = generation_;
     }
-    auto leases = c_.ledger->take(*worker, *kinds, ask->max, c_.openings, c_.time->now_ms());
-    if (!leases && leases.status() == Status::too_large) {
-      return Response::error(429, "too_many", leases.error().message, leases.error().hint);
-    }
+    auto leases = c_.ledger->take(*worker, *kinds, ask->max, c_.openings, c_.time->now_ms(), ask->held);
+    // At the limit a worker waits like any other: its openings make room.
+    if (!leases && leases.status() == Status::too_large) leases = std::vector<protocol::Lease>();
     if (!leases) return error_response(leases.error());
     const auto now = std::chrono::steady_clock::now();
     if (!leases->empty() || now >= until || server_->stopping()) {

@@ -95,7 +95,7 @@ class Process:
 class Node(Process):
     def __init__(self, home, port, **options):
         self.data = os.path.join(home, "node")
-        settings = dict(interval_ms=200, min_open_ms=300000, requests=1024, users=1024, n=512, predicate="face.dot>=180",
+        settings = dict(interval_ms=200, min_open_ms=60000, requests=1024, users=1024, n=512, predicate="face.dot>=180",
                         seed="e2e", queue_ahead=3, log_level="warn")
         settings.update(options)
         args = [NODE, "--data", self.data, "--port", str(port)]

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "base/file.h"
@@ -401,6 +402,28 @@ TEST_F(LedgerTest, OpenLeasesOfAWorkerAreLimited) {
   EXPECT_EQ(ledger_->take(worker(1), {1}, 1, 128, now_).status(), Status::too_large);
   EXPECT_EQ(ledger_->take(worker(2), {1}, 1, 128, now_)->size(), 1u);
   EXPECT_TRUE(ledger_->take(worker(2), {2}, 1, 128, now_)->empty()) << "another kind";
+}
+
+TEST_F(LedgerTest, LeasesWhoseAnswerWasLostAreHandedOutAgain) {
+  options_.max_open_leases = 2;
+  open();
+  for (int i = 0; i < 4; ++i) add_attempt(add_task(1));
+  const auto first = ledger_->take(worker(1), {1}, 2, 128, now_);
+  ASSERT_EQ(first->size(), 2u);
+  const std::vector<Id16> one{first->front().lease_id};
+  const auto again = ledger_->take(worker(1), {1}, 16, 128, now_ + 5, one);
+  ASSERT_EQ(again->size(), 1u) << "at the limit too";
+  EXPECT_EQ(again->front().lease_id, first->back().lease_id);
+  EXPECT_EQ(again->front().job, first->back().job);
+  EXPECT_EQ(again->front().deadline_ms, first->back().deadline_ms);
+  EXPECT_EQ(ledger_->take(worker(1), {1}, 1, 128, now_, std::vector<Id16>())->size(), 1u) << "at most max";
+  const std::vector<Id16> both{first->front().lease_id, first->back().lease_id};
+  EXPECT_EQ(ledger_->take(worker(1), {1}, 1, 128, now_, both).status(), Status::too_large) << "nothing was lost";
+  const auto other = ledger_->take(worker(2), {1}, 1, 128, now_, std::vector<Id16>());
+  ASSERT_EQ(other->size(), 1u);
+  EXPECT_EQ(std::find(both.begin(), both.end(), other->front().lease_id), both.end()) << "another worker's are its own";
+  const auto past = ledger_->take(worker(1), {1}, 1, 128, first->front().deadline_ms, std::vector<Id16>());
+  EXPECT_EQ(past.status(), Status::too_large) << "past its deadline it is not worth having";
 }
 
 TEST_F(LedgerTest, ReceiptsStandInTheNextBlockAndItsRoot) {

@@ -133,6 +133,19 @@ TEST(Codecs, LeaseRequestLimits) {
   EXPECT_FALSE(lease_request_from_json(to_json(LeaseRequest{{"match.h"}, 17, 0})));
 }
 
+TEST(Codecs, LeaseRequestTellsNoneHeldFromNotSaid) {
+  LeaseRequest m{{"match.h"}, 1, 0};
+  EXPECT_FALSE(lease_request_from_json(to_json(m))->held.has_value());
+  m.held.emplace();
+  EXPECT_TRUE(lease_request_from_json(to_json(m))->held->empty());
+  m.held->assign(kMaxHeldLeases, Id16{1, 2, 3});
+  EXPECT_EQ(*lease_request_from_json(to_json(m))->held, *m.held);
+  m.held->push_back(Id16{});
+  EXPECT_FALSE(lease_request_from_json(to_json(m)));
+  EXPECT_FALSE(lease_request_from_json(R"({"kinds":["match.h"],"max":1,"wait_ms":0,"held":["0102"]})"));
+  EXPECT_FALSE(lease_request_from_json(R"({"kinds":["match.h"],"max":1,"wait_ms":0,"held":[7]})"));
+}
+
 TEST(Codecs, Leases) {
   const std::string text = to_json(std::vector<Lease>{sample_lease(), sample_lease()});
   const auto back = leases_from_json(text);

@@ -26,7 +26,7 @@ void Pipeline::courier_loop() {
       std::unique_lock lock(mutex_);
       changed_.wait_for(lock, std::chrono::milliseconds(200), [&] { return stopping_; });
       if (stopping_) return;
-      if (!connected_ || !revived_) continue;
+      if (!revived_) continue;
       for (const TaskPtr& t : tasks_) {
         if (t->delivering) due.push_back(t);
       }
@@ -35,7 +35,8 @@ void Pipeline::courier_loop() {
     renew_leases(client);
     for (const TaskPtr& task : due) {
       if (stop_.stop_requested()) return;
-      if (clock_.steady_ms() >= task->next_try_ms) deliver(client, task);
+      // Delivery does not ask whether the line is thought to be up: one try finds out, and the others wait for it.
+      if (clock_.steady_ms() >= task->next_try_ms && !deliver(client, task)) break;
     }
     keep_warm();
     look_at_account(client);
@@ -56,8 +57,6 @@ void Pipeline::look_at_chain(NodeClient& client) {
     source_found();
   } else if (block.status() == Status::unreachable || block.status() == Status::timeout) {
     source_lost(block.error());
-    std::lock_guard lock(mutex_);
-    connected_ = true;  // the taker decides when to connect anew; delivery keeps trying
   }
 }
 
@@ -93,7 +92,7 @@ void Pipeline::renew_leases(NodeClient& client) {
   }
 }
 
-void Pipeline::deliver(NodeClient& client, const TaskPtr& task) {
+bool Pipeline::deliver(NodeClient& client, const TaskPtr& task) {
   Done result = done();
   if (task->row.phase == Phase::committed) result = send_commit(client, *task);
   if (result && task->row.phase == Phase::waiting) {
@@ -102,12 +101,13 @@ void Pipeline::deliver(NodeClient& client, const TaskPtr& task) {
       std::lock_guard lock(mutex_);
       height = height_;
     }
-    if (height < task->row.height + 3) return;
+    if (height < task->row.height + 3) return true;
     result = make_opening(client, *task);
   }
   if (result && task->row.phase == Phase::opening) result = send_opening(client, task);
   if (!result) return undeliverable(client, task, result.error());
   task->tries = 0;
+  return true;
 }
 
 Done Pipeline::send_commit(NodeClient& client, Task& task) {
@@ -184,24 +184,34 @@ Done Pipeline::send_opening(NodeClient& client, const TaskPtr& task) {
   return done();
 }
 
-void Pipeline::undeliverable(NodeClient& client, const TaskPtr& task, const Error& error) {
-  if (error.code == Status::cancelled) return;
-  if (error.code == Status::no_space || error.code == Status::io_error) return end(error);
-  const bool network = error.code == Status::unreachable || error.code == Status::timeout;
-  if (network || (peer_trouble(error.code) && ++task->tries < kMaxTries)) {
+bool Pipeline::undeliverable(NodeClient& client, const TaskPtr& task, const Error& error) {
+  if (error.code == Status::cancelled) return true;
+  if (error.code == Status::no_space || error.code == Status::io_error) {
+    end(error);
+    return true;
+  }
+  if (error.code == Status::unreachable || error.code == Status::timeout) {
+    log::get("pipeline")->debug("job {}: {}", task->label, error.message);
+    return false;
+  }
+  if (peer_trouble(error.code) && ++task->tries < kMaxTries) {
     task->next_try_ms = clock_.steady_ms() + backoff_ms(std::min(task->tries, 4u));
     log::get("pipeline")->warn("job {}: {}", task->label, error.message);
-    return;
+    return true;
   }
   // The node says no for good; what it has written about this lease is the last word, if it has.
   auto receipt = client.receipt(task->row.lease_id);
-  if (receipt && *receipt) return settle(task, **receipt);
+  if (receipt && *receipt) {
+    settle(task, **receipt);
+    return true;
+  }
   const bool later = receipt || receipt.status() == Status::cancelled || peer_trouble(receipt.status());
   if (later && ++task->tries < 2 * kMaxTries) {
     task->next_try_ms = clock_.steady_ms() + backoff_ms(2);
-    return;
+    return true;
   }
   drop(task, error.message, "stale");
+  return true;
 }
 
 void Pipeline::settle(const TaskPtr& task, const protocol::Receipt& receipt) {

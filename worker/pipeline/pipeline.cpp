@@ -147,11 +147,16 @@ void Pipeline::source_lost(const Error& error) {
 }
 
 void Pipeline::source_found() {
-  std::lock_guard lock(mutex_);
-  connected_ = true;
-  unreachable_since_ms_ = 0;
-  source_.state = "connected";
-  source_.detail.clear();
+  bool again = false;
+  {
+    std::lock_guard lock(mutex_);
+    again = unreachable_since_ms_ != 0 && revived_;
+    connected_ = true;
+    unreachable_since_ms_ = 0;
+    source_.state = "connected";
+    source_.detail.clear();
+  }
+  if (again) say_("node: connected again");
 }
 
 bool Pipeline::connect(NodeClient& client) {
@@ -182,8 +187,6 @@ bool Pipeline::connect(NodeClient& client) {
                          info->operator_trusted
                              ? "; receipts are operator-trusted: its single operator could choose the challenges"
                              : ""));
-      } else {
-        say_("node: connected again");
       }
       return true;
     }
@@ -254,7 +257,12 @@ bool Pipeline::take_leases(NodeClient& client) {
     room = capacity();
   }
   if (room == 0) return true;
-  auto leases = client.leases(kinds, room, kLongPollMs);
+  auto held = store_.held_leases(protocol::kMaxHeldLeases);
+  if (!held) {
+    end(held.error());
+    return false;
+  }
+  auto leases = client.leases(kinds, room, kLongPollMs, std::move(*held));
   if (!leases) {
     if (leases.status() == Status::cancelled) return false;
     source_lost(leases.error());
@@ -262,11 +270,13 @@ bool Pipeline::take_leases(NodeClient& client) {
     return false;
   }
   source_found();
-  for (const protocol::Lease& lease : *leases) accept(lease);
+  bool fresh = leases->empty();
+  for (const protocol::Lease& lease : *leases) fresh |= accept(lease);
+  if (!fresh) sleep(1'000);  // nothing new, or nonsense: such a node is not asked again at full speed
   return true;
 }
 
-void Pipeline::accept(const protocol::Lease& lease) {
+bool Pipeline::accept(const protocol::Lease& lease) {
   auto refuse = [&](const std::string& why) {
     log::get("source")->warn("lease {}: {}", to_hex(lease.lease_id), why);
     say_("lease " + to_hex(lease.lease_id).substr(0, 8) + ": not taken: " + why);
@@ -276,7 +286,7 @@ void Pipeline::accept(const protocol::Lease& lease) {
   auto job = job::decode(lease.job);
   if (!job) {
     refuse(job.error().message);
-    return sleep(1'000);  // a node that hands out nonsense is not asked again at full speed
+    return false;
   }
   const std::uint64_t now = link_->now_ms();
   const job::KindRow* kind = job::find_kind(job->kind);
@@ -287,7 +297,7 @@ void Pipeline::accept(const protocol::Lease& lease) {
   if (job->deadline_unix_ms != 0 && job->deadline_unix_ms <= now) wrong = "the job is past its deadline";
   if (wrong != nullptr) {
     refuse(wrong);
-    return sleep(1'000);
+    return false;
   }
   auto task = std::make_shared<Task>();
   task->row.lease_id = lease.lease_id;
@@ -302,8 +312,11 @@ void Pipeline::accept(const protocol::Lease& lease) {
   task->kind = kind;
   task->label = to_hex(task->job.id).substr(0, 8);
   auto fresh = store_.add_lease(task->row);
-  if (!fresh) return end(fresh.error());
-  if (!*fresh) return;  // known: it is being worked on, or was finished
+  if (!fresh) {
+    end(fresh.error());
+    return true;
+  }
+  if (!*fresh) return false;  // known: it is being worked on, or was finished
   std::lock_guard lock(mutex_);
   if (first_lease_us_ == 0) {
     first_lease_us_ = clock_.steady_ms() * 1000;
@@ -312,6 +325,7 @@ void Pipeline::accept(const protocol::Lease& lease) {
   tasks_.push_back(task);
   ready_.push_back(task);
   changed_.notify_all();
+  return true;
 }
 
 void Pipeline::revive(NodeClient& client) {

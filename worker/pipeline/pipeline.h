@@ -88,7 +88,7 @@ class Pipeline {
   bool connect(NodeClient& client);
   bool take_leases(NodeClient& client);
   unsigned capacity() const;
-  void accept(const protocol::Lease& lease);
+  bool accept(const protocol::Lease& lease);  ///< false: not taken
   void revive(NodeClient& client);
   void source_lost(const Error& error);
   void source_found();
@@ -113,11 +113,11 @@ class Pipeline {
   // courier.cpp: from the commit to the receipt
   void courier_loop();
   void renew_leases(NodeClient& client);
-  void deliver(NodeClient& client, const TaskPtr& task);
+  bool deliver(NodeClient& client, const TaskPtr& task);  ///< false: the line is down
   Done send_commit(NodeClient& client, Task& task);
   Done make_opening(NodeClient& client, Task& task);
   Done send_opening(NodeClient& client, const TaskPtr& task);
-  void undeliverable(NodeClient& client, const TaskPtr& task, const Error& error);
+  bool undeliverable(NodeClient& client, const TaskPtr& task, const Error& error);
   void settle(const TaskPtr& task, const protocol::Receipt& receipt);
   void keep_warm();
   void look_at_chain(NodeClient& client);

@@ -147,8 +147,8 @@ Done NodeClient::enlist(const std::string& name, std::vector<std::string> device
 }
 
 Result<std::vector<protocol::Lease>> NodeClient::leases(const std::vector<std::string>& kinds, std::uint32_t max,
-                                                        std::uint32_t wait_ms) {
-  const std::string body = protocol::to_json(protocol::LeaseRequest{kinds, max, wait_ms});
+                                                        std::uint32_t wait_ms, std::vector<Id16> held) {
+  const std::string body = protocol::to_json(protocol::LeaseRequest{kinds, max, wait_ms, std::move(held)});
   SPARKMILL_ASSIGN(const http::Response answer,
                    signed_call("POST", "/v1/leases", Bytes(body.begin(), body.end()), wait_ms + 15'000));
   SPARKMILL_ASSIGN(auto leases, protocol::leases_from_json(text(answer.body)));

@@ -72,8 +72,9 @@ class NodeClient {
 
   Result<protocol::Info> info();
   Done enlist(const std::string& name, std::vector<std::string> devices);
+  /// `held`: the leases this worker knows of; the node hands out again what it gave but does not find there.
   Result<std::vector<protocol::Lease>> leases(const std::vector<std::string>& kinds, std::uint32_t max,
-                                              std::uint32_t wait_ms);
+                                              std::uint32_t wait_ms, std::vector<Id16> held);
   Result<protocol::Renewal> renew(const Id16& lease);
   Result<protocol::CommitAnswer> commit(const Id16& lease, const Bytes& envelope);
   /// nullopt: recorded, the check still runs. The receipt's signature is checked against the node's key.

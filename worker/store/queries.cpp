@@ -213,6 +213,18 @@ Result<std::vector<LeaseRow>> Store::unfinished() {
   return out;
 }
 
+Result<std::vector<Id16>> Store::held_leases(std::size_t limit) {
+  std::vector<Id16> out;
+  SPARKMILL_TRY(call([&](sqlite::Database& db) {
+    out.clear();
+    sqlite::Statement s =
+        db.prepare("SELECT lease_id FROM leases WHERE phase < 5 OR phase = 6 ORDER BY deadline_ms DESC LIMIT ?");
+    s.all(static_cast<std::uint64_t>(limit));
+    while (s.step()) out.push_back(array_of<16>(s.blob(0)));
+  }));
+  return out;
+}
+
 Result<Counters> Store::counters() {
   Counters c;
   SPARKMILL_TRY(call([&](sqlite::Database& db) {

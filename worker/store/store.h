@@ -111,6 +111,8 @@ class Store {
   Result<bool> drop(const Id16& lease, const std::string& reason, std::string_view counter);
 
   Result<std::vector<LeaseRow>> unfinished();
+  /// At most `limit` leases that have no receipt, those given up among them; the latest deadlines first.
+  Result<std::vector<Id16>> held_leases(std::size_t limit);
   Result<Counters> counters();
   Result<std::uint64_t> receipt_count();
 
