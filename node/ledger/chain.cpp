@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/ledger/chain.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
 #include "base/file.h"
@@ -22,24 +20,6 @@ std::uint32_t runs(std::uint32_t length) { return (length + kRun - 1) / kRun; }
 }  // namespace
 
 std::uint64_t ChainParams::blocks_per_day() const { return economy::blocks_per_day(interval_ms); }
-
-Hash32 sha3_256(ByteView bytes) {
-  Hash32 out{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_sha3_256(), nullptr) != 1 || size != out.size()) {
-    std::abort();  // only when OpenSSL has no SHA-3 or no memory
-  }
-  return out;
-}
-
-Hash32 header_hash(const Header& h) {
-  ByteWriter inner;
-  inner.u64(kBlockVersion).u64(h.height).bytes(h.previous).u64(h.time_ms);
-  inner.bytes(h.receipts_root).bytes(h.beacon_anchor).u64(h.bits).u64(h.nonce);
-  ByteWriter outer;
-  outer.bytes("entryid:blockheader:").bytes(sha3_256(inner.data()));
-  return sha3_256(outer.data());
-}
 
 Hash32 beacon(const Hash32& block_hash, const Hash32& secret) {
   ByteWriter w;
