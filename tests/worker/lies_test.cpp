@@ -96,7 +96,8 @@ TEST_F(Lies, TenGigabytesInsteadOfAnAnswer) {
 TEST_F(Lies, GarbageThatIsNotHttp) {
   proxy->lie([](const Exchange& e) {
     if (!is(e, "/v1/leases")) return false;
-    e.send(std::string("\x16\x03\x01\x02\x00garbage\r\n\r\n\x00\xff", 20));
+    static constexpr char kGarbage[] = "\x16\x03\x01\x02\x00garbage\r\n\r\n\x00\xff";
+    e.send(std::string(kGarbage, sizeof kGarbage - 1));
     return true;
   });
   lied_to("not HTTP");

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
+#include <optional>
 
 #include "worker/config/config.h"
 
@@ -77,7 +78,7 @@ struct Watcher::Impl {
   }
 
   void loop() {
-    Stamp seen = stamp_of(path);
+    std::optional<Stamp> seen;  // the first look always reads: the file may have changed since it was loaded
     unsigned pokes = hangups.load();
     std::unique_lock lock(mutex);
     while (!wake.wait_for(lock, std::chrono::milliseconds(poll_ms), [this] { return closing; })) {
