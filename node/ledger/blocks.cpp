@@ -4,48 +4,116 @@
 #include "node/ledger/economy.h"
 #include "node/ledger/ledger.h"
 #include "node/ledger/rows.h"
-#include "verify/chain/header.h"
+#include "verify/chain/params.h"
 #include "verify/merkle/merkle.h"
 
 namespace sparkmill::node {
 
-Result<AppendedBlock> Ledger::append_block(std::uint64_t now_ms, std::uint64_t nonce) {
-  std::lock_guard lock(mutex_);
-  return sqlite::guarded("ledger", [&] { return append_locked(now_ms, nonce); });
+namespace {
+
+chain::BlockHeader header_of(const protocol::Block& b) {
+  return {chain::kBlockVersion, b.height, b.previous, b.time_ms, b.receipts_root, b.beacon_anchor, b.bits, b.nonce};
 }
 
-Result<AppendedBlock> Ledger::append_locked(std::uint64_t now_ms, std::uint64_t nonce) {
-  sqlite::Transaction t(*db_);
+}  // namespace
+
+Result<AppendedBlock> Ledger::append_block(std::uint64_t now_ms, std::uint64_t nonce) {
+  std::lock_guard lock(mutex_);
+  return sqlite::guarded("ledger", [&] { return append_locked(now_ms, nonce, false, nullptr, {}); });
+}
+
+Result<AppendedBlock> Ledger::append_solved(const chain::BlockHeader& header, const std::vector<ShareCredit>& shares) {
+  std::lock_guard lock(mutex_);
+  return sqlite::guarded("ledger", [&]() -> Result<AppendedBlock> {
+    if (header.previous != tip_.hash) {
+      return fail(Status::duplicate, "block " + std::to_string(header.height) + ": another one was made meanwhile");
+    }
+    return append_locked(header.timestamp, header.nonce, false, &header, shares);
+  });
+}
+
+Result<AppendedBlock> Ledger::append_fallback(std::uint64_t now_ms, std::uint64_t nonce,
+                                              const std::vector<ShareCredit>& shares) {
+  std::lock_guard lock(mutex_);
+  return sqlite::guarded("ledger", [&] { return append_locked(now_ms, nonce, true, nullptr, shares); });
+}
+
+Result<chain::BlockHeader> Ledger::candidate(std::uint64_t now_ms) {
+  std::lock_guard lock(mutex_);
+  return sqlite::guarded("ledger", [&]() -> Result<chain::BlockHeader> {
+    std::vector<Hash32> leaves;
+    return next_header(now_ms, leaves);
+  });
+}
+
+/// With proof of work the receipts of the block being searched are fixed: a new one goes into the block after it.
+std::uint64_t Ledger::receipt_height() const { return tip_.height + (options_.chain.bits == kNoWorkBits ? 1 : 2); }
+
+Result<std::uint64_t> Ledger::bits_after(const protocol::Block& tip) {
+  // The first two blocks have no span to learn from.
+  if (options_.chain.bits == kNoWorkBits || tip.height == 0) return options_.chain.bits;
+  const chain::Params params = chain::node_params(options_.chain.interval_ms);
+  const auto earlier = find_block(static_cast<std::int64_t>(tip.height - params.retarget_blocks));
+  if (!earlier) return fail(Status::corrupt, "block " + std::to_string(tip.height - 1) + ": missing from the ledger");
+  return chain::next_bits(params, header_of(tip), earlier->time_ms, tip.fallback);
+}
+
+/// Header of the block after the tip, nonce 0, and the leaves of its receipts. Inside a transaction or alone.
+Result<chain::BlockHeader> Ledger::next_header(std::uint64_t now_ms, std::vector<Hash32>& leaves) {
   const auto previous = find_block(-1);
+  chain::BlockHeader h;
+  h.height = previous ? previous->height + 1 : 0;
+  if (previous) h.previous = previous->hash;
+  h.timestamp = previous ? std::max(now_ms, previous->time_ms + 1) : now_ms;
+  h.bits = options_.chain.bits;
+  if (previous) {
+    SPARKMILL_ASSIGN(h.bits, bits_after(*previous));
+  }
+  auto receipts = db_->prepare("SELECT leaf FROM receipts WHERE height = ? ORDER BY seq");
+  receipts.all(h.height);
+  while (receipts.step()) leaves.push_back(fixed<32>(receipts.blob(0)));
+  h.transaction_merkle_root = merkle::root(leaves);
+  SPARKMILL_ASSIGN(h.transaction_status_hash, anchor_for(h.height));
+  return h;
+}
+
+/// The last block of a beacon chain carries the anchor of the next one, so it is fixed before its first secret counts.
+Result<Hash32> Ledger::anchor_for(std::uint64_t height) {
+  if (height - beacon_start_ + 1 != beacon_->length()) return beacon_->anchor();
+  if (!next_beacon_) {
+    const auto file = options_.folder / ("beacon-" + std::to_string(beacon_index_ + 1) + ".chain");
+    SPARKMILL_ASSIGN(next_beacon_, BeaconChain::create(file, options_.chain.beacon_length));
+  }
+  return next_beacon_->anchor();
+}
+
+Result<AppendedBlock> Ledger::append_locked(std::uint64_t time_ms, std::uint64_t nonce, bool fallback,
+                                            const chain::BlockHeader* solved, const std::vector<ShareCredit>& shares) {
+  sqlite::Transaction t(*db_);
+  std::vector<Hash32> leaves;
+  SPARKMILL_ASSIGN(chain::BlockHeader header, next_header(time_ms, leaves));
+  header.nonce = nonce & chain::kMaxVarint63;
+  if (solved != nullptr && !(header == *solved)) {
+    return fail(Status::internal, "block " + std::to_string(header.height) + ": its header changed under the search");
+  }
   AppendedBlock out;
   protocol::Block& b = out.block;
-  b.height = previous ? previous->height + 1 : 0;
-  if (previous) b.previous = previous->hash;
-  b.time_ms = previous ? std::max(now_ms, previous->time_ms + 1) : now_ms;
-  b.nonce = nonce & ((std::uint64_t{1} << 63) - 1);
-  b.bits = options_.chain.bits;
-
-  std::vector<Hash32> leaves;
-  auto receipts = db_->prepare("SELECT leaf FROM receipts WHERE height = ? ORDER BY seq");
-  receipts.all(b.height);
-  while (receipts.step()) leaves.push_back(fixed<32>(receipts.blob(0)));
+  b.height = header.height;
+  b.previous = header.previous;
+  b.time_ms = header.timestamp;
+  b.nonce = header.nonce;
+  b.bits = header.bits;
+  b.fallback = fallback;
   b.receipts = static_cast<std::uint32_t>(leaves.size());
-  b.receipts_root = merkle::root(leaves);
-
-  // The last block of a beacon chain carries the anchor of the next one, so it is fixed before its first secret counts.
-  const auto index = static_cast<std::uint32_t>(b.height - beacon_start_ + 1);
-  b.beacon_secret = beacon_->secret(index);
-  std::optional<BeaconChain> next;
-  if (index == beacon_->length()) {
-    const auto file = options_.folder / ("beacon-" + std::to_string(beacon_index_ + 1) + ".chain");
-    SPARKMILL_ASSIGN(next, BeaconChain::create(file, options_.chain.beacon_length));
+  b.receipts_root = header.transaction_merkle_root;
+  b.beacon_anchor = header.transaction_status_hash;
+  b.beacon_secret = beacon_->secret(static_cast<std::uint32_t>(b.height - beacon_start_ + 1));
+  if (next_beacon_) {
     db_->prepare("INSERT INTO chains(idx, start, anchor) VALUES(?, ?, ?)")
-        .all(beacon_index_ + 1, b.height + 1, next->anchor())
+        .all(beacon_index_ + 1, b.height + 1, next_beacon_->anchor())
         .run();
   }
-  b.beacon_anchor = next ? next->anchor() : beacon_->anchor();
-  b.hash = chain::header_hash(
-      {chain::kBlockVersion, b.height, b.previous, b.time_ms, b.receipts_root, b.beacon_anchor, b.bits, b.nonce});
+  b.hash = chain::header_hash(header);
   b.beacon = beacon(b.hash, b.beacon_secret);
 
   std::uint64_t carry_workers = 0;
@@ -54,22 +122,45 @@ Result<AppendedBlock> Ledger::append_locked(std::uint64_t now_ms, std::uint64_t 
   db_->prepare(
          "INSERT INTO blocks(height, hash, previous, receipts_root, time_ms, nonce, secret, beacon, anchor, bits, "
          "reward, "
-         "receipts, fallback, carry_workers, carry_requesters) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,0,?,?)")
+         "receipts, fallback, carry_workers, carry_requesters) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
       .all(b.height, b.hash, b.previous, b.receipts_root, b.time_ms, b.nonce, b.beacon_secret, b.beacon,
-           b.beacon_anchor, b.bits, b.reward_units, b.receipts, carry_workers, carry_requesters)
+           b.beacon_anchor, b.bits, b.reward_units, b.receipts, b.fallback, carry_workers, carry_requesters)
       .run();
+  for (const ShareCredit& share : shares) credit_shares(share, b.height + 2);
   auto challenged = db_->prepare("SELECT id FROM leases WHERE state = 2 AND commit_height = ?");
   challenged.all(static_cast<std::int64_t>(b.height) - static_cast<std::int64_t>(kBeaconDelay));
   while (challenged.step()) out.challenged.push_back(fixed<16>(challenged.blob(0)));
   challenged.reset();
   t.commit();
   tip_ = b;
-  if (next) {
-    beacon_ = std::move(next);
+  if (next_beacon_) {
+    beacon_ = std::move(next_beacon_);
+    next_beacon_.reset();
     beacon_index_ += 1;
     beacon_start_ = b.height + 1;
   }
   return out;
+}
+
+/// A receipt for shares: paid by the node's own account, as far as its allowance goes.
+void Ledger::credit_shares(const ShareCredit& share, std::uint64_t height) {
+  auto s = db_->prepare("SELECT allowance FROM accounts WHERE pub = ?");
+  s.all(options_.requester);
+  const std::uint64_t allowance = s.step() ? natural(s, 0) : 0;
+  s.reset();
+  protocol::Receipt r;
+  r.id = share.lease_id;
+  r.job_id = share.job_id;
+  r.worker_pub = share.worker;
+  r.accepted = true;
+  r.reason = "accepted";
+  r.units = share.hashes;
+  r.credit_microcobble = economy::credit(share.hashes, share.microcobble_per_gi_unit, allowance);
+  r.height = height;
+  insert_receipt(r, options_.requester);
+  db_->prepare("UPDATE accounts SET allowance = allowance - ? WHERE pub = ?")
+      .all(r.credit_microcobble, options_.requester)
+      .run();
 }
 
 /// Splits the block's reward and the amounts carried so far among those whose receipts it carries.

@@ -12,13 +12,16 @@
 
 namespace sparkmill::node {
 
-/// What makes this chain this chain. Stored at first start and never changed after. Proof of work (seed rule, retarget,
-/// fallback) joins here.
+/// Passed by every result: blocks come by a timer, with a random nonce.
+inline constexpr std::uint64_t kNoWorkBits = 0x2100000000ffffff;
+
+/// What makes this chain this chain. Stored at first start and never changed after. The rules of proof of work are
+/// chain::node_params(interval_ms).
 struct ChainParams {
   std::uint64_t interval_ms = 10'000;
-  std::uint32_t beacon_length = 1u << 20;   ///< secrets of one beacon chain
-  std::uint64_t bits = 0x2100000000ffffff;  ///< target above 2^256: every nonce passes (Tensority page 3)
-  std::uint64_t open_blocks = 6;            ///< an opening is due this many blocks after commit height + 3
+  std::uint32_t beacon_length = 1u << 20;  ///< secrets of one beacon chain
+  std::uint64_t bits = kNoWorkBits;        ///< of the first blocks; kNoWorkBits: no proof of work at all
+  std::uint64_t open_blocks = 6;           ///< an opening is due this many blocks after commit height + 3
   keys::PublicKey foundation{};
   keys::PublicKey operations{};
   std::uint64_t blocks_per_day() const;

@@ -117,7 +117,7 @@ Done Ledger::prepare(std::uint64_t now_ms) {
     return done();
   }
   const std::uint64_t nonce = ByteReader(random_array<8>()).u64() >> 1;
-  SPARKMILL_TRY(append_locked(now_ms, nonce));
+  SPARKMILL_TRY(append_locked(now_ms, nonce, false, nullptr, {}));
   return done();
 }
 

@@ -14,6 +14,7 @@
 #include "base/sqlite.h"
 #include "node/ledger/chain.h"
 #include "node/protocol/messages.h"
+#include "verify/chain/header.h"
 
 namespace sparkmill::node {
 
@@ -71,6 +72,15 @@ struct OpeningAnswer {
 struct AppendedBlock {
   protocol::Block block;
   std::vector<Id16> challenged;  ///< leases that can be opened from now on
+};
+
+/// What a worker's shares of one search are worth, written as a receipt with the block that ends the search.
+struct ShareCredit {
+  Id16 lease_id{};
+  Id16 job_id{};
+  keys::PublicKey worker{};
+  std::uint64_t hashes = 0;  ///< expected for so many shares
+  std::uint64_t microcobble_per_gi_unit = 0;
 };
 
 struct LedgerStats {
@@ -155,6 +165,15 @@ class Ledger {
   Result<LeaseState> lease_state(const Id16& lease);
 
   // blocks and accounts
+  /// With proof of work: the header of the block after the tip, nonce 0. Its receipts are settled: those decided from
+  /// now on stand in the block after it.
+  Result<chain::BlockHeader> candidate(std::uint64_t now_ms);
+  /// The caller has checked the work. Error: duplicate when the tip is not its parent (any more).
+  Result<AppendedBlock> append_solved(const chain::BlockHeader& header, const std::vector<ShareCredit>& shares);
+  /// A block without work, flagged; the next one is half as hard.
+  Result<AppendedBlock> append_fallback(std::uint64_t now_ms, std::uint64_t nonce,
+                                        const std::vector<ShareCredit>& shares);
+  /// Without proof of work: the timer's block.
   Result<AppendedBlock> append_block(std::uint64_t now_ms, std::uint64_t nonce);
   Result<protocol::Block> block(std::uint64_t height);
   protocol::Block tip();
@@ -178,7 +197,14 @@ class Ledger {
   void close_attempt(const Id16& job_id);
   void pay_credit(std::int64_t task, protocol::Receipt& receipt, const Decision& decision);
   void fail_task_if_tired(std::int64_t task);
-  Result<AppendedBlock> append_locked(std::uint64_t now_ms, std::uint64_t nonce);
+  Result<AppendedBlock> append_locked(std::uint64_t time_ms, std::uint64_t nonce, bool fallback,
+                                      const chain::BlockHeader* solved, const std::vector<ShareCredit>& shares);
+  Result<chain::BlockHeader> next_header(std::uint64_t now_ms, std::vector<Hash32>& leaves);
+  Result<Hash32> anchor_for(std::uint64_t height);
+  Result<std::uint64_t> bits_after(const protocol::Block& tip);
+  std::uint64_t receipt_height() const;
+  void credit_shares(const ShareCredit& share, std::uint64_t height);
+  void insert_receipt(protocol::Receipt& receipt, ByteView requester);  ///< signs it; the worker's account too
   void pay_block(protocol::Block& block, std::uint64_t& carry_workers, std::uint64_t& carry_requesters);
   void pay_income(const keys::PublicKey& pub, std::uint64_t amount, std::uint64_t day);
   void pay_fund(const keys::PublicKey& pub, std::uint64_t amount, std::uint64_t day);
@@ -207,8 +233,9 @@ class Ledger {
   std::mutex mutex_;
   std::unique_ptr<sqlite::Database> db_;
   std::optional<BeaconChain> beacon_;
-  std::uint64_t beacon_index_ = 0;  ///< which chain
-  std::uint64_t beacon_start_ = 0;  ///< height of its first secret
+  std::optional<BeaconChain> next_beacon_;  ///< made when a header first needs its anchor
+  std::uint64_t beacon_index_ = 0;          ///< which chain
+  std::uint64_t beacon_start_ = 0;          ///< height of its first secret
   Hash32 first_anchor_{};
   protocol::Block tip_;
 };

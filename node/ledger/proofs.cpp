@@ -161,20 +161,30 @@ protocol::Receipt Ledger::write_receipt(const Id16& id, const Decision& decision
   r.reason = decision.reason.substr(0, kMaxReason);
   r.detail = decision.detail.substr(0, kMaxDetail);
   r.answer_hash = decision.answer_hash;
-  r.height = tip_.height + 1;
+  r.height = receipt_height();
   r.operator_trusted = true;
   if (decision.accepted) pay_credit(task, r, decision);
+  auto payer = db_->prepare("SELECT requester FROM tasks WHERE id = ?");
+  payer.all(task);
+  if (!payer.step()) throw sqlite::Failure(Status::corrupt, named(id) + ": its task is missing");
+  const Bytes requester = payer.blob(0);
+  payer.reset();
+  insert_receipt(r, requester);
+  db_->prepare("UPDATE leases SET state = 4 WHERE id = ?").all(id).run();
+  db_->prepare("DELETE FROM bodies WHERE lease = ?").all(id).run();
+  close_attempt(row->job);
+  if (!r.accepted) fail_task_if_tired(task);
+  return r;
+}
+
+void Ledger::insert_receipt(protocol::Receipt& r, ByteView requester) {
   const Bytes covered = protocol::signed_bytes(r);
   r.signature = receipt_key_.sign("sparkmill/receipt/v1", covered);
   const Hash32 leaf = sha256(ByteWriter().u8(0).bytes(covered).data());
-
   db_->prepare(
          "INSERT INTO receipts(id, job, worker, requester, accepted, reason, detail, units, credit, answer_hash, "
-         "height, "
-         "operator_trusted, signature, leaf) VALUES(?1, ?2, ?3, (SELECT requester FROM tasks WHERE id = ?4), ?5, ?6, "
-         "?7, "
-         "?8, ?9, ?10, ?11, 1, ?12, ?13)")
-      .all(r.id, r.job_id, r.worker_pub, task, r.accepted, r.reason, r.detail, r.units, r.credit_microcobble,
+         "height, operator_trusted, signature, leaf) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)")
+      .all(r.id, r.job_id, r.worker_pub, requester, r.accepted, r.reason, r.detail, r.units, r.credit_microcobble,
            r.answer_hash, r.height, r.signature, leaf)
       .run();
   db_->prepare(
@@ -182,11 +192,6 @@ protocol::Receipt Ledger::write_receipt(const Id16& id, const Decision& decision
          "credit = credit + ?2, accepted = accepted + ?3, refused = refused + ?4")
       .all(r.worker_pub, r.credit_microcobble, r.accepted ? 1 : 0, r.accepted ? 0 : 1)
       .run();
-  db_->prepare("UPDATE leases SET state = 4 WHERE id = ?").all(id).run();
-  db_->prepare("DELETE FROM bodies WHERE lease = ?").all(id).run();
-  close_attempt(row->job);
-  if (!r.accepted) fail_task_if_tired(task);
-  return r;
 }
 
 /// Credit within the task's escrow, once a task, part and worker; the rest of the escrow goes back.

@@ -165,6 +165,32 @@ Result<Renewal> renewal_from_json(std::string_view text) {
       text, "renewal", [](ObjectReader& r, Renewal& m) { m.deadline_ms = r.integer("deadline_ms", 0, kMax63); });
 }
 
+std::string to_json(const Solution& m) { return dump(Json{{"lease_id", to_hex(m.lease_id)}, {"nonce", m.nonce}}); }
+
+Result<Solution> solution_from_json(std::string_view text) {
+  SPARKMILL_ASSIGN(const nlohmann::json j, parse_object(text, "solution", kSmallMessage));
+  SPARKMILL_TRY(only_members(j, {"lease_id", "nonce"}, "solution"));
+  ObjectReader r(j, "solution");
+  Solution m;
+  m.lease_id = r.array<16>("lease_id");
+  m.nonce = r.integer("nonce", 0, kMax63);
+  SPARKMILL_TRY(r.finish());
+  return m;
+}
+
+std::string to_json(const SolutionAnswer& m) {
+  return dump(Json{{"accepted", m.accepted}, {"reason", m.reason}, {"block", m.block}, {"height", m.height}});
+}
+
+Result<SolutionAnswer> solution_answer_from_json(std::string_view text) {
+  return read_message<SolutionAnswer>(text, "solution answer", [](ObjectReader& r, SolutionAnswer& m) {
+    m.accepted = r.boolean("accepted");
+    m.reason = r.text("reason", 64);
+    m.block = r.boolean("block");
+    m.height = r.integer("height", 0, kMax63);
+  });
+}
+
 std::string to_json(const CommitAnswer& m) {
   return dump(Json{{"height", m.height}, {"open_by_height", m.open_by_height}, {"open_by_ms", m.open_by_ms}});
 }

@@ -56,6 +56,18 @@ struct Lease {
   std::uint32_t openings = 128;  ///< k of the challenge
 };
 
+/// POST /v1/solutions: a nonce of a leased search (kind tensority) that meets its share target.
+struct Solution {
+  Id16 lease_id{};
+  std::uint64_t nonce = 0;  ///< below 2^63
+};
+struct SolutionAnswer {
+  bool accepted = false;
+  std::string reason;        ///< "accepted", "stale", "unknown_lease", "out_of_range", "duplicate", "high_hash"
+  bool block = false;        ///< it made the block
+  std::uint64_t height = 0;  ///< of the block that is or was searched
+};
+
 /// Answer to POST /v1/leases/{id}/renew (empty body): the lease's new deadline.
 struct Renewal {
   std::uint64_t deadline_ms = 0;
@@ -126,6 +138,8 @@ std::string to_json(const Info&);
 std::string to_json(const Registration&);
 std::string to_json(const LeaseRequest&);
 std::string to_json(const std::vector<Lease>&);
+std::string to_json(const Solution&);
+std::string to_json(const SolutionAnswer&);
 std::string to_json(const Renewal&);
 std::string to_json(const CommitAnswer&);
 std::string to_json(const Receipt&);
@@ -135,6 +149,8 @@ Result<Info> info_from_json(std::string_view);
 Result<Registration> registration_from_json(std::string_view);
 Result<LeaseRequest> lease_request_from_json(std::string_view);
 Result<std::vector<Lease>> leases_from_json(std::string_view);
+Result<Solution> solution_from_json(std::string_view);
+Result<SolutionAnswer> solution_answer_from_json(std::string_view);
 Result<Renewal> renewal_from_json(std::string_view);
 Result<CommitAnswer> commit_answer_from_json(std::string_view);
 Result<Receipt> receipt_from_json(std::string_view);

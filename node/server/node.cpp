@@ -2,6 +2,7 @@
 // Puts the node together: ledger, blobs, generator, checker, block timer, HTTP; and takes it apart in reverse.
 #include "node/node.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -10,6 +11,7 @@
 #include "base/log.h"
 #include "node/jobs/generator.h"
 #include "node/server/routes.h"
+#include "verify/chain/difficulty.h"
 
 #ifndef SPARKMILL_VERSION
 #define SPARKMILL_VERSION "0.1.0"
@@ -43,6 +45,13 @@ Done make_folder(const fs::path& folder) {
   return done();
 }
 
+/// Half of what two cores of the reference machine do in an interval: a small machine finds blocks too, and a rig's
+/// first ones do not all come at once.
+std::uint64_t first_bits(const Settings& s) {
+  const std::uint64_t easy = std::max<std::uint64_t>(2, s.interval_ms * 128 / 1000);
+  return chain::bits_from_target(chain::target_of_difficulty(s.first_difficulty != 0 ? s.first_difficulty : easy));
+}
+
 GeneratorSettings generator_settings(const Settings& s) {
   GeneratorSettings out;
   out.requests = s.job_requests;
@@ -68,6 +77,7 @@ Done check(const Settings& s) {
                 "listen on 127.0.0.1, put a TLS proxy before it, or say --allow-remote if the network is yours");
   }
   SPARKMILL_TRY(range("interval-ms", s.interval_ms, 50, 86'400'000));
+  SPARKMILL_TRY(range("first-difficulty", s.first_difficulty, 0, std::uint64_t{1} << 62));
   SPARKMILL_TRY(range("min-open-ms", s.min_open_ms, 0, 86'400'000));
   SPARKMILL_TRY(range("lease-ms", s.lease_ms, 1'000, 86'400'000));
   SPARKMILL_TRY(range("openings", s.openings, 1, 4'096));
@@ -87,6 +97,7 @@ struct Node::Impl {
   void start_threads();
   void timer_loop();
   void tick_block();
+  void publish(const AppendedBlock& made);
   void tick_late();
   void stop();
 
@@ -97,6 +108,7 @@ struct Node::Impl {
   std::unique_ptr<BlobStore> blobs;
   std::unique_ptr<Checker> checker;
   std::unique_ptr<Generator> generator;
+  std::unique_ptr<Mining> mining;
   EventHub events;
   std::unique_ptr<Routes> routes;
   http::Server server;
@@ -123,7 +135,13 @@ Done Node::Impl::prepare() {
     SPARKMILL_ASSIGN(g.seed, population_seed());
     generator = std::make_unique<Generator>(g, *ledger, *blobs, time, [this] { routes->wake(); });
   }
+  if (settings.proof_of_work) {
+    MiningSettings m;
+    m.interval_ms = settings.interval_ms;
+    SPARKMILL_ASSIGN(mining, Mining::make(m, *ledger, time, [this](const AppendedBlock& made) { publish(made); }));
+  }
   RoutesContext c;
+  c.mining = mining.get();
   c.ledger = ledger.get();
   c.blobs = blobs.get();
   c.checker = checker.get();
@@ -155,6 +173,7 @@ Done Node::Impl::prepare_ledger(bool first_start) {
   options.folder = settings.data;
   options.chain.interval_ms = settings.interval_ms;
   options.chain.beacon_length = settings.beacon_length;
+  if (settings.proof_of_work) options.chain.bits = first_bits(settings);
   options.chain.foundation = foundation_key.role("envelope").public_key();
   options.chain.operations = operations_key.role("envelope").public_key();
   options.requester = key.role("envelope").public_key();
@@ -225,6 +244,14 @@ void Node::Impl::timer_loop() {
   std::unique_lock lock(mutex);
   while (!stopping) {
     const std::uint64_t now = time.steady_ms();
+    if (mining && now >= next_block) {
+      lock.unlock();
+      if (const Done made = mining->tick(); !made) {
+        log::get("node")->error("block {}: {}", ledger->tip().height + 1, made.error().message);
+      }
+      lock.lock();
+      next_block = now + std::max<std::uint64_t>(settings.interval_ms / 4, 10);
+    }
     if (now >= next_block) {
       lock.unlock();
       tick_block();
@@ -252,9 +279,13 @@ void Node::Impl::tick_block() {
     log::get("node")->error("block {}: {}", ledger->tip().height + 1, made.error().message);
     return;
   }
-  events.send("block", protocol::to_json(made->block));
-  for (const Id16& lease : made->challenged) {
-    const nlohmann::ordered_json data = {{"lease_id", to_hex(lease)}, {"height", made->block.height}};
+  publish(*made);
+}
+
+void Node::Impl::publish(const AppendedBlock& made) {
+  events.send("block", protocol::to_json(made.block));
+  for (const Id16& lease : made.challenged) {
+    const nlohmann::ordered_json data = {{"lease_id", to_hex(lease)}, {"height", made.block.height}};
     events.send("challenge", data.dump());
   }
 }
@@ -281,6 +312,7 @@ void Node::Impl::stop() {
     wake.notify_all();
   }
   if (routes) routes->wake();
+  if (mining) mining->stop();
   if (checker) checker->stop();
   if (generator) generator->stop();
   server.stop();

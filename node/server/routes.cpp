@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/server/routes.h"
 
+#include <algorithm>
+
 #include <charconv>
 
 #include "base/hex.h"
@@ -79,12 +81,7 @@ void Routes::install(http::Server& server) {
   server.route(
       "POST", "/v1/leases/", [this](const Request& r) { return lease_action(r); }, kCommitLimit);
   server.route(
-      "POST", "/v1/solutions",
-      [](const Request&) {
-        return Response::error(404, "unsupported", "this node takes no Tensority solutions yet",
-                               "its blocks are made on a timer");
-      },
-      kControlLimit);
+      "POST", "/v1/solutions", [this](const Request& r) { return solve(r); }, kControlLimit);
   server.file_route("/v1/blobs/", [this](const Request& r) { return blob(r); });
   server.route("GET", "/v1/receipts/", [this](const Request& r) { return receipt(r); });
   server.route("GET", "/v1/blocks/", [this](const Request& r) { return block(r); });
@@ -135,6 +132,12 @@ Response Routes::take_leases(const Request& request) {
   if (!ask) return error_response(ask.error());
   const auto kinds = kinds_of(ask->kinds);
   if (!kinds) return error_response(kinds.error());
+  const auto search = static_cast<std::uint16_t>(job::Kind::tensority);
+  if (std::find(kinds->begin(), kinds->end(), search) != kinds->end()) {
+    if (kinds->size() == 1) return take_search(*worker, *ask);
+    return error_response(fail(Status::bad_input, "lease request.kinds: tensority stands beside other kinds",
+                               "searches end with each block: ask for them in a request of their own"));
+  }
   const Seat seat(waiting_leases_, kMaxWaitingLeases);
   const auto until =
       std::chrono::steady_clock::now() + std::chrono::milliseconds(seat.ok ? ask->wait_ms : std::uint32_t{0});
@@ -158,6 +161,31 @@ Response Routes::take_leases(const Request& request) {
     ready_.wait_for(lock, std::min<std::chrono::steady_clock::duration>(until - now, std::chrono::milliseconds(250)),
                     [&] { return generation_ != seen; });
   }
+}
+
+Response Routes::take_search(const keys::PublicKey& worker, const protocol::LeaseRequest& ask) {
+  if (c_.mining == nullptr) {
+    return error_response(fail(Status::unsupported, "this chain has no proof of work: its blocks come by a timer",
+                               "attach to a node that was made with --pow"));
+  }
+  const Seat seat(waiting_leases_, kMaxWaitingLeases);
+  auto lease = c_.mining->lease(worker, ask.held, seat.ok ? ask.wait_ms : 0);
+  if (!lease) return error_response(lease.error());
+  std::vector<protocol::Lease> out;
+  if (*lease) out.push_back(std::move(**lease));
+  return Response::json(200, protocol::to_json(out));
+}
+
+Response Routes::solve(const Request& request) {
+  const auto worker = who(request);
+  if (!worker) return unauthorized(worker.error());
+  const auto solution = protocol::solution_from_json(text(request.body));
+  if (!solution) return error_response(solution.error());
+  if (c_.mining == nullptr) {
+    return error_response(fail(Status::unsupported, "this chain has no proof of work: its blocks come by a timer"));
+  }
+  const auto answer = c_.mining->solve(*worker, *solution);
+  return answer ? Response::json(200, protocol::to_json(*answer)) : error_response(answer.error());
 }
 
 /// POST /v1/leases/{id}/renew, /commit, /open

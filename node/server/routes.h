@@ -8,6 +8,7 @@
 #include "base/http/server.h"
 #include "node/jobs/blob_store.h"
 #include "node/ledger/ledger.h"
+#include "node/mining/mining.h"
 #include "node/server/auth.h"
 #include "node/server/checker.h"
 #include "node/server/events.h"
@@ -28,6 +29,7 @@ struct RoutesContext {
   Checker* checker = nullptr;
   EventHub* events = nullptr;
   const NodeTime* time = nullptr;
+  Mining* mining = nullptr;  ///< absent: blocks come by a timer
   Identity identity;
   protocol::Info info;  ///< the constant part
   std::uint32_t openings = 128;
@@ -45,6 +47,8 @@ class Routes {
   http::Response info();
   http::Response register_worker(const http::Request& request);
   http::Response take_leases(const http::Request& request);
+  http::Response take_search(const keys::PublicKey& worker, const protocol::LeaseRequest& ask);
+  http::Response solve(const http::Request& request);
   http::Response lease_action(const http::Request& request);
   http::Response renew(const Id16& lease, const keys::PublicKey& worker);
   http::Response commit(const Id16& lease, const keys::PublicKey& worker, ByteView body);

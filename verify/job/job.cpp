@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/hex.h"
 #include "verify/job/match_h.h"
+#include "verify/job/tensority_search.h"
 
 namespace sparkmill::job {
 namespace {
@@ -29,8 +30,14 @@ inline constexpr std::uint64_t kSecondsPerDay = 86'400;
 inline constexpr std::uint64_t kMatchWeight =
     kMicroCobblePerCoreSecondTimesDay * (1ull << 30) / (kSecondsPerDay * kMatchUnitsPerCoreSecond);
 
+// The AVX-512 row; a core of the reference machine makes 115 hashes a second.
+inline constexpr std::uint64_t kHashesPerCoreSecond = 115;
+inline constexpr std::uint64_t kTensorityWeight =
+    kMicroCobblePerCoreSecondTimesDay * 1024 / (kSecondsPerDay * kHashesPerCoreSecond) * (1ull << 20);
+
 constexpr KindRow kKinds[] = {
-    {Kind::match_h, "match.h", "pairs", kernels::Family::match, open_match_h, kMatchWeight},
+    {Kind::match_h, "match.h", "pairs", kernels::Family::match, open_match_h, kMatchWeight, true},
+    {Kind::tensority, "tensority", "hashes", kernels::Family::tensority, open_tensority, kTensorityWeight, false},
 };
 
 }  // namespace
@@ -124,9 +131,9 @@ const KindRow* find_kind(Kind kind) {
 }
 
 std::uint64_t credit_microcobble(const KindRow& row, std::uint64_t units) {
-  // Split so that the product stays in 64 bits: whole 2^30s, then the rest.
-  const std::uint64_t weight = row.credit_microcobble_per_gi_unit;
-  return (units >> 30) * weight + (((units & ((1ull << 30) - 1)) * weight) >> 30);
+  __extension__ using Wide = unsigned __int128;
+  const Wide due = (Wide{units} * row.credit_microcobble_per_gi_unit) >> 30;
+  return due > ~std::uint64_t{0} ? ~std::uint64_t{0} : static_cast<std::uint64_t>(due);
 }
 
 Result<std::unique_ptr<Work>> open(const Job& job, BlobSource& blobs, const Binding& binding) {

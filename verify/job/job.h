@@ -19,7 +19,7 @@
 
 namespace sparkmill::job {
 
-enum class Kind : std::uint16_t { match_h = 1 };
+enum class Kind : std::uint16_t { match_h = 1, tensority = 2 };
 
 /// A job as it travels. `id` = first 16 bytes of H("sparkmill/job/v1" | salt[16] | canonical job).
 struct Job {
@@ -172,6 +172,7 @@ struct KindRow {
   Result<std::unique_ptr<Work>> (*open)(const Job& job, BlobSource& blobs, const Binding& binding);
   /// Weight table (jobs and proofs 9): micro-cobblestones per 2^30 units.
   std::uint64_t credit_microcobble_per_gi_unit;
+  bool challenged;  ///< proved by commit, challenge and opening; false: the answer is its own proof
 };
 /// floor(units * weight / 2^30), in 1e-6 cobblestones.
 std::uint64_t credit_microcobble(const KindRow& row, std::uint64_t units);

@@ -250,7 +250,9 @@ void Pipeline::source_loop() {
 
 bool Pipeline::take_leases(NodeClient& client) {
   std::vector<std::string> kinds;
-  for (const job::KindRow& kind : job::kinds()) kinds.emplace_back(kind.name);
+  for (const job::KindRow& kind : job::kinds()) {
+    if (kind.challenged) kinds.emplace_back(kind.name);
+  }
   unsigned room = 0;
   {
     std::lock_guard lock(mutex_);
