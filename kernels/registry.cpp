@@ -72,6 +72,9 @@ std::span<const Row> rows() {
           match::torch_row(),
 #endif
           tensority::reference_row(),
+#if SPARKMILL_HAVE_X86
+          tensority::amx_row(), tensority::avx512_row(), tensority::avx2_row(),
+#endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;

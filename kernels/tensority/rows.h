@@ -8,5 +8,8 @@
 namespace sparkmill::tensority {
 
 kernels::Row reference_row();
+kernels::Row avx2_row();
+kernels::Row avx512_row();  ///< needs VNNI
+kernels::Row amx_row();
 
 }  // namespace sparkmill::tensority
