@@ -29,8 +29,8 @@ struct Target {
   std::string host;
   std::uint16_t port = 0;
   std::string ca_file;
-  std::string unix_socket;  ///< non-empty: instead of host and port, never TLS
-  std::string scheme;       ///< how messages name it; empty: http or https
+  std::string unix_socket{};  ///< non-empty: instead of host and port, never TLS
+  std::string scheme{};       ///< how messages name it; empty: http or https
   std::string text() const;
 };
 
