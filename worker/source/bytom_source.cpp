@@ -121,7 +121,7 @@ void BytomSource::rest(unsigned wait_ms) {
   const std::uint64_t now = clock_.steady_ms();
   const std::uint64_t ms = next_poll_ms_ <= now ? 0 : std::min<std::uint64_t>(wait_ms, next_poll_ms_ - now);
   std::unique_lock lock(mutex_);
-  woken_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return poke_; });
+  if (ms != 0) woken_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return poke_; });
   poke_ = false;
 }
 

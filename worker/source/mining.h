@@ -21,9 +21,9 @@ struct NonceRange {
   friend bool operator==(const NonceRange&, const NonceRange&) = default;
 };
 
-/// A header to be completed by a nonce. Immutable; a change is a new job with a higher serial.
+/// A header to be completed by a nonce. Immutable; a change is a new job with a serial of its own.
 struct MiningJob {
-  std::uint64_t serial = 0;   ///< rises by one with each job of a source
+  std::uint64_t serial = 0;   ///< names the job within its source, never used again
   std::uint64_t session = 0;  ///< a login, or a stretch without interruption: shares of an older one cannot be sent
   std::string id;             ///< the source's own name for it
   chain::BlockHeader header;  ///< nonce is 0

@@ -50,7 +50,7 @@ void PoolLine::rest(unsigned wait_ms, std::uint64_t until_ms) {
   const std::uint64_t now = clock_.steady_ms();
   const std::uint64_t ms = until_ms <= now ? 0 : std::min<std::uint64_t>(wait_ms, until_ms - now);
   std::unique_lock lock(mutex_);
-  woken_cv_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return woken_; });
+  if (ms != 0) woken_cv_.wait_for(lock, std::chrono::milliseconds(ms), [this] { return woken_; });
   woken_ = false;
 }
 
