@@ -142,8 +142,15 @@ std::unique_ptr<PoolSource> pool_source(const std::string& url, const std::strin
   return std::move(*made);
 }
 
+/// Stops a source before its listener goes, however the test ends.
+struct Stopper {
+  Source& source;
+  ~Stopper() { source.stop(); }
+};
+
 void mine_shares(Source& source, std::size_t shares) {
   ThreadedMiner miner;
+  const Stopper stopper{source};
   ASSERT_TRUE(source.start(miner).ok());
   ASSERT_TRUE(miner.wait([](TestMiner& m) { return m.job_.has_value(); }));
   ASSERT_TRUE(miner.wait([&](TestMiner& m) {
@@ -167,8 +174,8 @@ TEST(Lines, TcpPool) {
 
 TEST(Lines, NewsAndSharesDoNotWaitForATimeout) {
   TcpPool pool(quick_judge, {});
+  ThreadedMiner miner;  // outlives the source
   const auto source = pool_source(pool.url());
-  ThreadedMiner miner;
   ASSERT_TRUE(source->start(miner).ok());
   ASSERT_TRUE(miner.wait([](TestMiner& m) { return m.job_.has_value(); }));
   const auto start = std::chrono::steady_clock::now();
@@ -190,8 +197,8 @@ TEST(Lines, TlsPoolIsVerified) {
   const auto source = pool_source(pool.url(), (folder / "ca.pem").string());
   mine_shares(*source, 20);
 
-  const auto distrustful = pool_source(pool.url());
   ThreadedMiner miner;
+  const auto distrustful = pool_source(pool.url());
   ASSERT_TRUE(distrustful->start(miner).ok());
   ASSERT_TRUE(miner.wait([](TestMiner& m) { return m.report_.phase == SourcePhase::unreachable; }));
   EXPECT_THAT(distrustful->report().detail, HasSubstr("certificate"));
@@ -200,8 +207,8 @@ TEST(Lines, TlsPoolIsVerified) {
 }
 
 TEST(Lines, StoppingWhileNobodyAnswersIsQuick) {
-  const auto source = pool_source("stratum+tcp://127.0.0.1:1");
   ThreadedMiner miner;
+  const auto source = pool_source("stratum+tcp://127.0.0.1:1");
   ASSERT_TRUE(source->start(miner).ok());
   ASSERT_TRUE(miner.wait([](TestMiner& m) { return m.report_.phase == SourcePhase::unreachable; }));
   const auto start = std::chrono::steady_clock::now();
@@ -248,6 +255,7 @@ class Kernel {
 
 void mine_with_kernel(Source& source, Kernel& kernel, std::size_t shares) {
   ThreadedMiner miner;
+  const Stopper stopper{source};
   ASSERT_TRUE(source.start(miner).ok());
   NonceBook book;
   while (miner.with([](TestMiner& m) { return m.answers_.size(); }) < shares) {
