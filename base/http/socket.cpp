@@ -170,7 +170,7 @@ int Patience::slice_ms() const {
 std::string Target::text() const {
   if (!unix_socket.empty()) return "unix:" + unix_socket;
   const std::string h = host.find(':') != std::string::npos ? "[" + host + "]" : host;
-  return (tls ? "https://" : "http://") + h + ":" + std::to_string(port);
+  return (scheme.empty() ? (tls ? "https" : "http") : scheme) + "://" + h + ":" + std::to_string(port);
 }
 
 /// OpenSSL over memory buffers: our own reads and writes keep the deadline, the stop token and SIGPIPE in hand.
@@ -230,6 +230,27 @@ bool Socket::stale() const {
   return ::poll(&p, 1, 0) != 0;
 }
 
+Result<bool> Socket::wait(unsigned ms, int wake_fd) {
+  // What was received with the last record is in no queue of the system.
+  if (tls_ && (SSL_pending(tls_->ssl) > 0 || BIO_ctrl_pending(tls_->in) > 0)) return true;
+  pollfd p[2] = {{fd_, POLLIN, 0}, {wake_fd, POLLIN, 0}};
+  const int n = ::poll(p, wake_fd < 0 ? 1 : 2, static_cast<int>(ms));
+  if (n < 0 && errno != EINTR) return fail(Status::io_error, where_ + ": " + std::strerror(errno));
+  return n > 0 && p[0].revents != 0;
+}
+
+void Socket::probe_when_silent(unsigned seconds) {
+  const auto set = [this](int level, int option, unsigned value) {
+    const int v = static_cast<int>(value);
+    ::setsockopt(fd_, level, option, &v, sizeof v);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, std::max(1u, seconds / 4));
+  set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 2'000 * seconds);  // also while something sent waits for its receipt
+}
+
 Done Socket::connect(const Target& target, const Patience& patience) {
   close();
   where_ = target.text();
@@ -256,7 +277,7 @@ Done Socket::handshake(const Target& target, const Patience& patience) {
         return fail(Status::refused, where_ + ": the certificate is refused: " + X509_verify_cert_error_string(verdict),
                     "check the host name; for a private certificate name its authority with ca_file");
       }
-      return fail(Status::refused, where_ + ": TLS: " + openssl_reason(), "does this port speak https?");
+      return fail(Status::refused, where_ + ": TLS: " + openssl_reason(), "does this port speak TLS?");
     }
     SPARKMILL_ASSIGN(const std::size_t got, read_plain(chunk, patience));
     if (got == 0) return fail(Status::unreachable, where_ + ": closed during the TLS handshake");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A blocking byte stream with a deadline and a stop token over TCP, a Unix socket or TLS: what the HTTP client stands
-// on. Never raises SIGPIPE. Not thread-safe.
+// A blocking byte stream with a deadline and a stop token over TCP, a Unix socket or TLS: what the HTTP client and the
+// pool connections stand on. Never raises SIGPIPE. Not thread-safe.
 #pragma once
 
 #include <chrono>
@@ -29,7 +29,8 @@ struct Target {
   std::string host;
   std::uint16_t port = 0;
   std::string ca_file;
-  std::string unix_socket;  ///< non-empty: instead of host and port, never TLS
+  std::string unix_socket{};  ///< non-empty: instead of host and port, never TLS
+  std::string scheme{};       ///< how messages name it; empty: http or https
   std::string text() const;
 };
 
@@ -47,6 +48,11 @@ class Socket {
   Done write(std::string_view bytes, const Patience& patience);
   /// At least one byte, or 0 when the peer has closed in order.
   Result<std::size_t> read(std::span<std::uint8_t> out, const Patience& patience);
+  /// Waits at most `ms` for something to read. False: the time is over, or `wake_fd` (-1: none) became readable.
+  Result<bool> wait(unsigned ms, int wake_fd);
+  /// The system probes a silent peer after `seconds` and breaks the connection when nothing comes back for about as
+  /// long again.
+  void probe_when_silent(unsigned seconds);
   void close();
 
  private:

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "base/hash.h"
 #include "base/hex.h"
+#include "kernels/tensority/tensority.h"
 
 namespace sparkmill::chain {
 
@@ -82,11 +82,7 @@ Preimage preimage(const BlockHeader& h) {
   return out;
 }
 
-Hash32 header_hash(const BlockHeader& header) {
-  ByteWriter outer;
-  outer.bytes("entryid:blockheader:").bytes(sha3_256(preimage(header)));
-  return sha3_256(outer.data());
-}
+Hash32 header_hash(const BlockHeader& header) { return tensority::header_hash(preimage(header), header.nonce); }
 
 Result<Bytes> serialise(const BlockHeader& h) {
   const std::pair<const char*, std::uint64_t> integers[] = {

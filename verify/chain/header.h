@@ -16,7 +16,6 @@ inline constexpr std::uint64_t kBlockVersion = 1;
 inline constexpr std::uint64_t kMaxVarint63 = (std::uint64_t{1} << 63) - 1;
 /// 1 kind, 5 integers of at most 9 bytes, 1 length, 3 hashes.
 inline constexpr std::size_t kMaxSerialisedHeader = 1 + 5 * 9 + 1 + 3 * 32;
-inline constexpr std::size_t kNonceOffset = 128;
 
 struct BlockHeader {
   std::uint64_t version = kBlockVersion;
@@ -30,7 +29,7 @@ struct BlockHeader {
   friend bool operator==(const BlockHeader&, const BlockHeader&) = default;
 };
 
-/// What is hashed: eight fields, integers u64 little-endian, bits before nonce.
+/// What is hashed: eight fields, integers u64 little-endian, bits before nonce, nonce last.
 using Preimage = std::array<std::uint8_t, 136>;
 Preimage preimage(const BlockHeader& header);
 

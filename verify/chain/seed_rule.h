@@ -19,4 +19,8 @@ std::optional<std::uint64_t> seed_height(const Params& params, std::uint64_t hei
 /// True when both heights are hashed with one seed.
 bool same_seed(const Params& params, std::uint64_t a, std::uint64_t b);
 
+/// What a header and its seed can be told to contradict without the chain: the initial seed belongs to the first epoch
+/// and to no other, and the first block of an epoch names its seed as its parent. Error: bad_input naming both.
+Done check_seed(const Params& params, const BlockHeader& header, const Hash32& seed);
+
 }  // namespace sparkmill::chain

@@ -27,6 +27,7 @@ int run_devices(std::span<const std::string> args);
 int run_bench(std::span<const std::string> args);
 int run_vectors(std::span<const std::string> args);
 int run_match(std::span<const std::string> args);
+int run_hash(std::span<const std::string> args);
 int run_enrol(std::span<const std::string> args);
 int run_verify(std::span<const std::string> args);
 int run_check(std::span<const std::string> args);

@@ -27,7 +27,8 @@ constexpr Command kCommands[] = {
     {"keys", "make a key file, or show its public keys", run_keys},
     {"match", "match two template files offline", run_match},
     {"enrol", "turn descriptors into template files", run_enrol},
-    {"verify", "check a proof file against its inputs", run_verify},
+    {"hash", "Tensority of a header hash and a seed", run_hash},
+    {"verify", "check a proof file against its inputs, or a block header's proof of work", run_verify},
     {"vectors", "run test-vector files through every kernel row", run_vectors},
     {"bench", "measure kernels, or compare two measurements", run_bench},
 };

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/hex.h"
+#include "kernels/backend/discover.h"
 #include "kernels/match/predicate_text.h"
 
 namespace sparkmill::cli {
@@ -109,23 +110,6 @@ extern "C" void on_stop_signal(int signal) {
   std::signal(signal, SIG_DFL);
 }
 
-/// The first device on which the forced row can run.
-Result<kernels::Device> device_for(const std::string& backend) {
-  std::vector<std::string> notes;
-  std::vector<kernels::Device> devices = kernels::discover_devices(&notes);
-  if (backend.empty()) return devices.front();
-  const kernels::Row* row = kernels::find_row(kernels::Family::match, backend);
-  std::string why;
-  for (const kernels::Device& d : devices) {
-    if (row == nullptr) break;
-    const kernels::Probe probe = row->probe(d);
-    if (probe.ok) return d;
-    why += (why.empty() ? "" : "; ") + d.id + ": " + probe.why;
-  }
-  SPARKMILL_TRY(kernels::choose(kernels::Family::match, devices.front(), backend));  // unknown rows list the known ones
-  return fail(Status::no_device, "--backend " + backend + " cannot run here: " + why);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Inputs>> load_inputs(const std::string& requests, const std::string& users) {
@@ -167,9 +151,24 @@ Result<job::Job> make_job(const Inputs& inputs, const match::Predicate& predicat
   return job;
 }
 
+Result<kernels::Device> device_for(kernels::Family family, const std::string& backend) {
+  if (backend.empty()) return kernels::cpu_device();
+  const std::vector<kernels::Device> devices = kernels::discover_devices();
+  const kernels::Row* row = kernels::find_row(family, backend);
+  std::string why;
+  for (const kernels::Device& d : devices) {
+    if (row == nullptr) break;
+    const kernels::Probe probe = row->probe(d);
+    if (probe.ok) return d;
+    why += (why.empty() ? "" : "; ") + d.id + ": " + probe.why;
+  }
+  SPARKMILL_TRY(kernels::choose(family, devices.front(), backend));  // unknown rows list the known ones
+  return fail(Status::no_device, "--backend " + backend + " cannot run here: " + why);
+}
+
 Result<std::unique_ptr<Lanes>> Lanes::make(const std::string& backend, unsigned threads) {
   std::unique_ptr<Lanes> lanes(new Lanes);
-  SPARKMILL_ASSIGN(lanes->device_, device_for(backend));
+  SPARKMILL_ASSIGN(lanes->device_, device_for(kernels::Family::match, backend));
   SPARKMILL_ASSIGN(lanes->choice_, kernels::choose(kernels::Family::match, lanes->device_, backend));
   const unsigned count = threads == 0 ? std::max(1u, lanes->device_.lanes) : threads;
   for (unsigned k = 0; k < count; ++k) {

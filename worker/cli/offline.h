@@ -36,6 +36,10 @@ Result<std::unique_ptr<Inputs>> load_inputs(const std::string& requests, const s
 /// and so the same ties of LIMIT.
 Result<job::Job> make_job(const Inputs& inputs, const match::Predicate& predicate);
 
+/// The device a command computes on: the CPU, or the first that can run the row `backend`. Errors: bad_argument (no
+/// such row), no_device.
+Result<kernels::Device> device_for(kernels::Family family, const std::string& backend);
+
 /// Kernels of one row, one a lane, each self-tested; runs slices on one thread a lane.
 class Lanes final : public job::Executor {
  public:

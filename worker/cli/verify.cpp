@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `sparkmill verify`: checks a proof file against its inputs, with leaves drawn by fresh randomness of this machine.
+// `sparkmill verify`: checks a proof file against its inputs, with leaves drawn by fresh randomness of this machine; or
+// a block header (verify_header.cpp).
 #include <cmath>
 #include <cstdio>
 
@@ -10,6 +11,7 @@
 #include "worker/cli/args.h"
 #include "worker/cli/command.h"
 #include "worker/cli/offline.h"
+#include "worker/cli/tensority.h"
 
 namespace sparkmill::cli {
 namespace {
@@ -22,12 +24,15 @@ constexpr OwnOption kOwn[] = {
     {"openings", "K", "tiles to recompute, drawn at random (default 128)"},
     {"backend", "ROW", "kernel row that recomputes (default: the best that runs)"},
     {"threads", "N", "lanes to use (default: all of the device)"},
+    {"header", "HEX", "instead of FILE: a serialised block header, as get-work gives it with the nonce filled in"},
+    {"seed", "HEX", "with --header: the seed, 64 hex digits (default: the initial one, for heights up to 256)"},
 };
 constexpr Usage kUsage = {
     "verify",
-    "FILE",
+    "[FILE]",
     "Checks a proof of `sparkmill match --proof`: signature, inputs, every claimed pair, and K tiles "
-    "recomputed. Exit 0: accepted, 11: refused, 13: a file cannot be read.",
+    "recomputed; or, with --header, the form and proof of work of a block header. Exit 0: accepted, 11: refused, 13: a "
+    "file or value cannot be read.",
     kOwn,
     1,
     false};
@@ -92,12 +97,22 @@ Result<proof::Verdict> check(const std::string& path, const Inputs& inputs, cons
   return verdict;
 }
 
+int print_verdict(const Result<proof::Verdict>& verdict) {
+  if (!verdict) return report("verify", verdict.error());
+  std::printf("verdict  %s%s%s%s\n",
+              verdict->accepted ? "accepted" : "refused: ", verdict->accepted ? "" : verdict->reason.c_str(),
+              verdict->detail.empty() ? "" : ", ", verdict->detail.c_str());
+  return verdict->accepted ? 0 : exit_code(Status::mismatch);
+}
+
 }  // namespace
 
 int run_verify(std::span<const std::string> args) {
   auto parsed = parse_args(kUsage, args);
   if (!parsed) return report("verify", parsed.error());
   if (parsed->help) return 0;
+  if (parsed->has("header")) return print_verdict(verify_header(*parsed));
+  if (parsed->has("seed")) return report("verify", fail(Status::bad_argument, "--seed belongs to --header HEX"));
   if (parsed->words.empty())
     return report("verify", fail(Status::bad_argument, "no proof file is named", "sparkmill help verify"));
   for (const char* needed : {"requests", "users"}) {
@@ -108,12 +123,7 @@ int run_verify(std::span<const std::string> args) {
   }
   const auto inputs = load_inputs(parsed->get("requests"), parsed->get("users"));
   if (!inputs) return report("verify", inputs.error());
-  const auto verdict = check(parsed->words[0], **inputs, *parsed);
-  if (!verdict) return report("verify", verdict.error());
-  std::printf("verdict  %s%s%s%s\n",
-              verdict->accepted ? "accepted" : "refused: ", verdict->accepted ? "" : verdict->reason.c_str(),
-              verdict->detail.empty() ? "" : ", ", verdict->detail.c_str());
-  return verdict->accepted ? 0 : exit_code(Status::mismatch);
+  return print_verdict(check(parsed->words[0], **inputs, *parsed));
 }
 
 }  // namespace sparkmill::cli

@@ -81,6 +81,24 @@ TEST(Header, SeedChangesAfterEachEpoch) {
   EXPECT_FALSE(chain::same_seed(bytom, 512, 513));
 }
 
+TEST(Header, SeedOfTheWrongEpochIsNoticedWhereItCanBe) {
+  const chain::Params bytom = chain::bytom_params();
+  const Hash32 other = {7};
+  const auto fits = [&](std::uint64_t height, const Hash32& seed) {
+    chain::BlockHeader h;
+    h.height = height;
+    h.previous = {9};
+    return chain::check_seed(bytom, h, seed).ok();
+  };
+  EXPECT_TRUE(fits(1, chain::initial_seed()));
+  EXPECT_TRUE(fits(256, chain::initial_seed()));
+  EXPECT_FALSE(fits(256, other));
+  EXPECT_TRUE(fits(257, Hash32{9})) << "the parent of the first block of an epoch is its seed";
+  EXPECT_FALSE(fits(257, other));
+  EXPECT_TRUE(fits(258, other)) << "nothing to compare with";
+  EXPECT_FALSE(fits(258, chain::initial_seed()));
+}
+
 chain::BlockHeader sample() { return header_of(tensority_vectors()["block_headers"][5]); }
 
 TEST(Header, IntegersFrom2To63AreNotStored) {

@@ -106,7 +106,7 @@ TEST_F(Cli, HelpVersionAndUnknownVerbs) {
   const Ran help = run({"help"});
   EXPECT_EQ(help.code, 0);
   for (const char* verb : {"run", "devices", "check", "status", "pause", "resume", "finish", "config", "keys", "match",
-                           "enrol", "verify", "vectors", "bench"}) {
+                           "enrol", "hash", "verify", "vectors", "bench"}) {
     EXPECT_THAT(help.out, HasSubstr("\n  " + std::string(verb) + " ")) << verb;
     if (std::string_view(verb) == "bench") continue;  // its help is that of a program that may not be built
     EXPECT_EQ(run({"help", verb}).code, 0) << verb;
@@ -312,6 +312,74 @@ TEST(ConfigPage, DocsAreUpToDate) {
   const auto page = read_text_file(SPARKMILL_SOURCE_DIR "/docs/config.md", 1u << 20);
   ASSERT_TRUE(page.ok()) << page.error().message << "; make it: sparkmill config doc > docs/config.md";
   EXPECT_EQ(*page, config::markdown()) << "make it again: sparkmill config doc > docs/config.md";
+}
+
+/// Block 1 of the solonet chain, accepted by a real node: header hash 531e..., seed the initial one.
+const nlohmann::json& solonet_block(const char* source, int height) {
+  static const nlohmann::json document =
+      nlohmann::json::parse(*read_text_file(SPARKMILL_SOURCE_DIR "/tests/vectors/tensority.json", 1u << 20));
+  for (const auto& v : document["block_headers"]) {
+    if (v["height"] == height && v["source"].get<std::string>().rfind(source, 0) == 0) return v;
+  }
+  ADD_FAILURE() << source << " " << height << " is not in the vectors";
+  return document;
+}
+
+TEST_F(Cli, HashPrintsTensority) {
+  const auto& block = solonet_block("solonet block mined here", 257);
+  const std::string header = block["header_hash"].get<std::string>();
+  const std::string seed = block["seed"].get<std::string>();
+  const Ran good = run({"hash", "--header", header, "--seed", seed});
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_EQ(good.out, block["tensority"].get<std::string>() + "\n");
+  const Ran missing = run({"hash", "--header", header});
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_THAT(missing.err, HasSubstr("--seed is missing"));
+  const Ran short_hex = run({"hash", "--header", header.substr(2), "--seed", seed});
+  EXPECT_EQ(short_hex.code, 13);
+  EXPECT_THAT(short_hex.err, AllOf(HasSubstr("--header"), HasSubstr("62 hex digits, expected 64")));
+  EXPECT_EQ(run({"hash", "--header", header, "--seed", "x" + seed.substr(1)}).code, 13);
+  const Ran row = run({"hash", "--header", header, "--seed", seed, "--backend", "cpu/abacus"});
+  EXPECT_EQ(row.code, 2);
+  EXPECT_THAT(row.err, HasSubstr("tensority/reference"));
+}
+
+TEST_F(Cli, VerifyHeaderAcceptsRealBlocks) {
+  const auto& first = solonet_block("solonet block mined here", 1);
+  const Ran good = run({"verify", "--header", first["serialized_hex"]});
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_THAT(good.out, AllOf(HasSubstr(first["header_hash"].get<std::string>()), HasSubstr("verdict  accepted")));
+  EXPECT_THAT(good.out, HasSubstr("20 hashes expected"));
+
+  const auto& second = solonet_block("solonet block mined here", 257);
+  const Ran unknown = run({"verify", "--header", second["serialized_hex"]});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, AllOf(HasSubstr("--seed is missing"), HasSubstr("the header hash of block 256")));
+  EXPECT_EQ(run({"verify", "--header", second["serialized_hex"], "--seed", second["seed"]}).code, 0);
+}
+
+TEST_F(Cli, VerifyHeaderRefusesWhatIsWrong) {
+  const auto& bad = solonet_block("same header with nonce+1", 5);
+  const Ran above = run({"verify", "--header", bad["serialized_hex"]});
+  EXPECT_EQ(above.code, 11) << above.err;
+  EXPECT_THAT(above.out, HasSubstr("verdict  refused: above_target"));
+
+  const auto& first = solonet_block("solonet block mined here", 1);
+  const std::string hex = first["serialized_hex"].get<std::string>();
+  const Ran epoch = run({"verify", "--header", hex, "--seed", std::string(64, '0')});
+  EXPECT_EQ(epoch.code, 13);
+  EXPECT_THAT(epoch.err, HasSubstr("--seed: seed of another epoch: block 1 "));
+  const Ran cut = run({"verify", "--header", hex.substr(0, hex.size() - 2)});
+  EXPECT_EQ(cut.code, 13);
+  EXPECT_THAT(cut.err, HasSubstr("bits at byte"));
+  // The nonce 23 (17) becomes 2^63: ten bytes.
+  const std::size_t nonce = hex.size() - 2 * 9 - 2;
+  ASSERT_EQ(hex.substr(nonce, 2), "17");
+  const Ran huge = run({"verify", "--header", hex.substr(0, nonce) + "80808080808080808001" + hex.substr(nonce + 2)});
+  EXPECT_EQ(huge.code, 13);
+  EXPECT_THAT(huge.err, AllOf(HasSubstr("nonce"), HasSubstr("2^63")));
+  EXPECT_EQ(run({"verify", "--header", hex, "proof.bin"}).code, 2);
+  EXPECT_EQ(run({"verify", "--seed", std::string(64, '0')}).code, 2);
 }
 
 }  // namespace
