@@ -318,7 +318,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
 
 kernels::Row avx2_row() {
   constexpr auto kIsa = kernels::Isa::avx2;
-  return {kernels::Family::match, kernels::Backend::cpu, "avx2", 60, 1, probe<kIsa>, make<kIsa>};
+  return {kernels::Family::match, kernels::Backend::cpu, "avx2", 60, 2, probe<kIsa>, make<kIsa>};
 }
 
 kernels::Row avx512_row() {
