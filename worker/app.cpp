@@ -8,6 +8,8 @@
 
 #include "base/hex.h"
 #include "base/log.h"
+#include "worker/mining/miner.h"
+#include "worker/source/node_source.h"
 #include "worker/store/blob_cache.h"
 #include "worker/store/tuning.h"
 
@@ -37,6 +39,7 @@ struct App::Impl {
   std::unique_ptr<Scheduler> scheduler;
   std::shared_ptr<NodeLink> link;
   std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<Miner> miner;
   std::thread keeper;
 
   std::mutex closing;
@@ -49,6 +52,7 @@ struct App::Impl {
   std::uint64_t paused_until_ms = 0;
 
   Done open(const keys::KeyFile& key);
+  Done start_mining(const std::function<void(const std::string&)>& say);
   void keep_house();
   void show_mode();
   void shut_down();
@@ -77,6 +81,10 @@ Done App::Impl::open(const keys::KeyFile& key) {
   lanes.cpu_lanes = settings.cpu_lanes;
   lanes.low_priority = settings.low_priority;
   lanes.slice_ms = settings.slice_ms;
+  if (settings.mining != "off") {
+    lanes.families.push_back(kernels::Family::tensority);
+    lanes.weights[kernels::Family::tensority] = settings.mining_weight;
+  }
   if (!settings.hardware.tuned) settings.hardware.tuned = stored_tuning(*store, settings.backend, say);
   SPARKMILL_ASSIGN(scheduler, Scheduler::start(lanes, settings.hardware, state, clock, say));
 
@@ -104,8 +112,23 @@ Done App::Impl::open(const keys::KeyFile& key) {
   jobs.disk_patience_ms = settings.store_patience_ms;
   pipeline = std::make_unique<Pipeline>(jobs, link, *store, *blobs, *scheduler, state, clock, say);
   SPARKMILL_TRY(pipeline->start());
+  SPARKMILL_TRY(start_mining(say));
   keeper = std::thread([this] { keep_house(); });
   return done();
+}
+
+Done App::Impl::start_mining(const std::function<void(const std::string&)>& say) {
+  if (settings.mining == "off") return done();
+  std::unique_ptr<mining::Source> source;
+  if (settings.mining == "pool") {
+    SPARKMILL_ASSIGN(source, mining::PoolSource::make(settings.pools));
+  } else if (settings.mining == "bytom") {
+    SPARKMILL_ASSIGN(source, mining::BytomSource::make(settings.bytom));
+  } else {
+    source = std::make_unique<mining::NodeSource>(link);
+  }
+  miner = std::make_unique<Miner>(*scheduler, state, clock, say);
+  return miner->start(std::move(source));
 }
 
 void App::Impl::show_mode() {
@@ -123,11 +146,13 @@ void App::Impl::keep_house() {
       paused = false;
       paused_until_ms = 0;
       pipeline->hold(false);
+      if (miner) miner->hold(false);
       show_mode();
     }
     lock.unlock();
     scheduler->publish();
     pipeline->publish();
+    if (miner) miner->publish();
     if (scheduler->dead()) {
       pipeline->end(fail(Status::no_device, "every device is quarantined: " + scheduler->devices_text(),
                          "`sparkmill devices --probe` says what each can do"));
@@ -147,6 +172,8 @@ void App::Impl::shut_down() {
   }
   if (keeper.joinable()) keeper.join();
   if (pipeline) pipeline->hold(true);
+  if (miner) miner->stop();
+  if (miner) miner->publish();
   if (scheduler) scheduler->stop();  // running slices end and are handed over ...
   if (pipeline) {
     pipeline->stop();
@@ -161,6 +188,7 @@ App::App() = default;
 App::~App() {
   if (!impl_) return;
   impl_->shut_down();
+  impl_->miner.reset();
   impl_->pipeline.reset();  // joins its threads: nothing uses the rest after this
   impl_->scheduler.reset();
   impl_->store.reset();  // the store writes what is queued before it closes
@@ -183,6 +211,7 @@ Done App::pause(const std::string& device, std::uint64_t until_unix_ms) {
   impl_->paused = true;
   impl_->paused_until_ms = until_unix_ms == 0 ? 0 : std::max(impl_->paused_until_ms, until_unix_ms);
   impl_->pipeline->hold(true);
+  if (impl_->miner) impl_->miner->hold(true);
   impl_->show_mode();
   return done();
 }
@@ -195,6 +224,7 @@ Done App::resume(const std::string& device) {
   impl_->paused_until_ms = 0;
   impl_->pipeline->finish(false);
   impl_->pipeline->hold(false);
+  if (impl_->miner) impl_->miner->hold(false);
   impl_->show_mode();
   return done();
 }
@@ -202,7 +232,7 @@ Done App::resume(const std::string& device) {
 Done App::finish() {
   std::lock_guard lock(impl_->mutex);
   impl_->finishing = true;
-  impl_->pipeline->finish(true);
+  impl_->pipeline->finish(true);  // mining goes on: what is to be delivered may wait for the blocks that it makes
   impl_->show_mode();
   return done();
 }

@@ -13,6 +13,8 @@
 #include "base/keys/keys.h"
 #include "base/result.h"
 #include "worker/pipeline/pipeline.h"
+#include "worker/source/bytom_source.h"
+#include "worker/source/pool_source.h"
 #include "worker/state/state.h"
 
 namespace sparkmill::worker {
@@ -28,8 +30,13 @@ struct AppSettings {
   unsigned cpu_lanes = 0;    ///< 0: as the profile says (cores, less one for `quiet` and `balanced` with > 2 cores)
   bool low_priority = true;  ///< nice 19 for CPU lanes
   std::uint64_t blob_cache_bytes = 4ull << 30;
-  unsigned jobs_in_flight = 3;                ///< leases held at once, so that challenge waits overlap with work
-  std::uint64_t slice_ms = 250;               ///< aimed-at slice length per lane
+  unsigned jobs_in_flight = 3;   ///< leases held at once, so that challenge waits overlap with work
+  std::uint64_t slice_ms = 250;  ///< aimed-at slice length per lane
+  /// "off"; "node": for the node, where its chain has proof of work; "pool"; "bytom".
+  std::string mining = "off";
+  mining::PoolSourceSettings pools;           ///< of "pool"
+  mining::BytomSettings bytom;                ///< of "bytom"
+  double mining_weight = 1;                   ///< share of lane time beside jobs of other kinds, which have weight 1
   std::uint64_t rounds = 0;                   ///< > 0: finish after that many receipts
   std::uint64_t source_patience_ms = 0;       ///< > 0: give up (exit 6) when the node is unreachable that long
   std::uint64_t store_patience_ms = 600'000;  ///< a disk that stays full that long ends the worker (exit 75)

@@ -303,9 +303,9 @@ TEST(Scheduler, SliceSizeFollowsRateAndJob) {
   };
   auto s = b.start();
   ASSERT_TRUE(s);
-  EXPECT_EQ((*s)->target_units(1ull << 40), 250'000'000u);
-  EXPECT_EQ((*s)->target_units(400'000'000), 100'000'000u) << "two lanes share a small job";
-  EXPECT_EQ((*s)->target_units(1), 20'000'000u);
+  EXPECT_EQ((*s)->target_units(kernels::Family::match, 1ull << 40), 250'000'000u);
+  EXPECT_EQ((*s)->target_units(kernels::Family::match, 400'000'000), 100'000'000u) << "two lanes share a small job";
+  EXPECT_EQ((*s)->target_units(kernels::Family::match, 1), 20'000'000u);
   EXPECT_EQ(b.device().kernel_reason.rfind("tuned", 0), 0u) << b.device().kernel_reason;
 }
 

@@ -82,6 +82,20 @@ Preimage preimage(const BlockHeader& h) {
   return out;
 }
 
+BlockHeader header_of(const Preimage& preimage) {
+  ByteReader r(preimage);
+  BlockHeader h;
+  h.version = r.u64();
+  h.height = r.u64();
+  h.previous = r.array<32>();
+  h.timestamp = r.u64();
+  h.transaction_merkle_root = r.array<32>();
+  h.transaction_status_hash = r.array<32>();
+  h.bits = r.u64();
+  h.nonce = r.u64();
+  return h;
+}
+
 Hash32 header_hash(const BlockHeader& header) { return tensority::header_hash(preimage(header), header.nonce); }
 
 Result<Bytes> serialise(const BlockHeader& h) {

@@ -33,6 +33,9 @@ struct BlockHeader {
 using Preimage = std::array<std::uint8_t, 136>;
 Preimage preimage(const BlockHeader& header);
 
+/// The fields back.
+BlockHeader header_of(const Preimage& preimage);
+
 /// SHA3-256("entryid:blockheader:" | SHA3-256(preimage)): the block's id, and what Tensority takes.
 Hash32 header_hash(const BlockHeader& header);
 

@@ -154,8 +154,11 @@ Result<keys::KeyFile> open_key(const config::Config& config, Console& console) {
 Result<std::unique_ptr<node::Node>> embedded_node(const config::Config& config, worker::AppSettings& settings,
                                                   Console& console) {
   node::Settings demo;
-  demo.data = settings.data / "node";
+  // Two chains: one with proof of work, one without.
+  demo.data = settings.data / (settings.mining == "node" ? "node-pow" : "node");
   demo.interval_ms = config.number("demo.interval_ms");
+  demo.proof_of_work = settings.mining == "node";
+  demo.generate = settings.mining == "off" || settings.mining == "node";  // a pool's miner asked for no demo jobs
   demo.min_open_ms = 60'000;
   demo.job_requests = static_cast<std::uint32_t>(config.number("demo.requests"));
   demo.job_users = static_cast<std::uint32_t>(config.number("demo.users"));

@@ -359,6 +359,42 @@ std::vector<std::string> Config::list(std::string_view name) const {
   return out;
 }
 
+namespace {
+
+Done mining_settings(const Config& config, worker::AppSettings& s) {
+  s.mining = config.text("mining");
+  const auto percent = static_cast<double>(config.number("mining_percent"));
+  s.mining_weight = percent / (100 - percent);
+  const std::string order = config.text("pool.nonce_order");
+  for (const std::string& url : config.list("pool.url")) {
+    mining::PoolSettings pool;
+    pool.url = url;
+    pool.user = config.text("pool.user");
+    pool.pass = config.text("pool.pass");
+    pool.ca_file = s.ca_file;
+    if (order == "little") pool.order = mining::stratum::NonceOrder::little;
+    if (order == "big") pool.order = mining::stratum::NonceOrder::big;
+    s.pools.pools.push_back(std::move(pool));
+  }
+  s.pools.agent = "sparkmill/" SPARKMILL_VERSION;
+  if (s.mining == "pool" && s.pools.pools.empty()) {
+    return fail(Status::bad_config, "mining: pool, but pool.url is empty",
+                "name one: --pool.url stratum+tcp://host:port --pool.user ACCOUNT.RIG");
+  }
+  if (s.mining == "pool" && config.text("pool.user").empty()) {
+    return fail(Status::bad_config, "mining: pool, but pool.user is empty", "the account or wallet that is to be paid");
+  }
+  s.bytom.url = config.text("bytom.url");
+  s.bytom.ca_file = s.ca_file;
+  if (const auto file = config.path("bytom.token_file"); s.mining == "bytom" && !file.empty()) {
+    SPARKMILL_ASSIGN(std::string token, read_text_file(file, 4096));
+    s.bytom.token = token.substr(0, token.find_first_of("\r\n"));
+  }
+  return done();
+}
+
+}  // namespace
+
 Result<worker::AppSettings> app_settings(const Config& config) {
   worker::AppSettings s;
   s.data = config.path("data");
@@ -383,6 +419,7 @@ Result<worker::AppSettings> app_settings(const Config& config) {
   s.slice_ms = config.number("slice_ms");
   s.rounds = config.number("rounds");
   s.source_patience_ms = config.number("source_patience_s") * 1000;
+  SPARKMILL_TRY(mining_settings(config, s));
   return s;
 }
 

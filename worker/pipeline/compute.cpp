@@ -162,7 +162,7 @@ Done Pipeline::load(NodeClient& client, Task& task) {
 
 Done Pipeline::compute(Task& task) {
   if (task.row.target_units == 0) {
-    task.row.target_units = scheduler_.target_units(task.work->units());
+    task.row.target_units = scheduler_.target_units(task.work->family(), task.work->units());
     SPARKMILL_TRY(store_.set_target(task.row.lease_id, task.row.target_units));
   }
   const std::vector<job::Slice> all = task.work->slice(task.row.target_units);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
 
 #include "base/log.h"
 #include "worker/scheduler/lanes.h"
@@ -25,12 +24,6 @@ bool is_cpu_by_opencl(const kernels::Device& d) {
   const std::string driver = lower(d.driver), name = lower(d.name);
   return driver.find("portable computing language") != std::string::npos || driver.find("pocl") != std::string::npos ||
          name.rfind("pthread", 0) == 0 || name.rfind("cpu", 0) == 0;
-}
-
-std::set<kernels::Family> families() {
-  std::set<kernels::Family> all;
-  for (const job::KindRow& row : job::kinds()) all.insert(row.family);
-  return all;
 }
 
 unsigned default_cpu_lanes(unsigned cores) { return cores > 2 ? cores - 1 : std::max(1u, cores); }
@@ -54,29 +47,41 @@ std::string Scheduler::unused_because(const kernels::Device& device, const std::
   return "";
 }
 
-Done Scheduler::adopt(Device& device) {
-  for (kernels::Family family : families()) {
-    std::string tuned_row;
-    if (hardware_.tuned) {
-      for (const kernels::Tuned& t : hardware_.tuned(family, device.info)) {
-        if (t.error.empty() && t.units_per_s > 0) {
-          device.tuned[family] = t;
-          tuned_row = t.row_id;
-          break;
-        }
+Done Scheduler::choose_row(Device& device, kernels::Family family) {
+  std::string tuned_row;
+  if (hardware_.tuned) {
+    for (const kernels::Tuned& t : hardware_.tuned(family, device.info)) {
+      if (t.error.empty() && t.units_per_s > 0) {
+        device.tuned[family] = t;
+        tuned_row = t.row_id;
+        break;
       }
     }
-    auto choice = kernels::choose(family, device.info, settings_.backend, tuned_row);
-    if (!choice) return choice.error();
-    if (choice->reason.rfind("tuned", 0) == 0) {
-      choice->reason = fmt::format("tuned: {:.3g} units/s a lane", device.tuned[family].units_per_s);
-    }
-    device.rows[family] = *choice;
-    if (auto t = device.tuned.find(family); t != device.tuned.end() && t->second.row_id == choice->row->id()) {
-      device.lane_rate = t->second.units_per_s;
-      device.batch_units = t->second.batch_units;
-    }
   }
+  // A row forced for one family alone leaves the others to choose.
+  const bool elsewhere = !settings_.backend.empty() && kernels::find_row(family, settings_.backend) == nullptr &&
+                         std::any_of(settings_.families.begin(), settings_.families.end(), [&](kernels::Family other) {
+                           return kernels::find_row(other, settings_.backend) != nullptr;
+                         });
+  SPARKMILL_ASSIGN(kernels::Choice choice,
+                   kernels::choose(family, device.info, elsewhere ? "" : settings_.backend, tuned_row));
+  if (choice.reason.rfind("tuned", 0) == 0) {
+    choice.reason = fmt::format("tuned: {:.3g} units/s a lane", device.tuned[family].units_per_s);
+  }
+  device.rows[family] = choice;
+  if (auto t = device.tuned.find(family); t != device.tuned.end() && t->second.row_id == choice.row->id()) {
+    device.lane_rate[family] = t->second.units_per_s;
+    device.batch_units[family] = t->second.batch_units;
+  }
+  return done();
+}
+
+Done Scheduler::adopt(Device& device) {
+  std::optional<Error> missing;
+  for (kernels::Family family : settings_.families) {
+    if (Done chosen = choose_row(device, family); !chosen) missing = chosen.error();
+  }
+  if (device.rows.empty() || (missing && missing->code == Status::bad_argument)) return *missing;
   Lane& first = device.lanes.emplace_back();
   first.device = &device;
   for (const auto& [family, choice] : device.rows) {
@@ -113,7 +118,6 @@ Done Scheduler::prepare(const std::function<void(const std::string&)>& say) {
   for (const kernels::Device& info : found) {
     auto device = std::make_unique<Device>();
     device->info = info;
-    device->meter = std::make_unique<RateMeter>(clock_.steady_ms());
     device->unused_text = unused_because(info, found);
     device->used = device->unused_text.empty();
     if (!device->used) {
@@ -217,8 +221,11 @@ DeviceState Scheduler::describe(Device& d, std::uint64_t now_ms) const {
     s.kernel = d.rows.begin()->second.row->id();
     s.kernel_reason = d.rows.begin()->second.reason;
   }
-  s.batch = static_cast<std::uint64_t>(d.lane_rate * static_cast<double>(settings_.slice_ms) / 1000.0);
-  s.rate = d.meter->rates(now_ms);
+  if (const auto rate = d.lane_rate.find(kernels::Family::match); rate != d.lane_rate.end()) {
+    s.batch = static_cast<std::uint64_t>(rate->second * static_cast<double>(settings_.slice_ms) / 1000.0);
+  }
+  if (auto m = d.meters.find(kernels::Family::match); m != d.meters.end()) s.rate = m->second.rates(now_ms);
+  if (auto m = d.meters.find(kernels::Family::tensority); m != d.meters.end()) s.hash_rate = m->second.rates(now_ms);
   s.busy_ms = d.wall_us / 1000;
   s.slices = d.slices;
   s.errors = d.errors;

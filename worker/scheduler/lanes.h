@@ -46,11 +46,11 @@ struct Scheduler::Device {
   std::uint64_t slices = 0;
   std::uint64_t units = 0;
   unsigned running = 0;
-  double lane_rate = 0;  ///< units a second of one lane: tuned, then followed
-  std::uint64_t batch_units = 0;
+  std::map<kernels::Family, double> lane_rate;  ///< units a second of one lane: tuned, then followed
+  std::map<kernels::Family, std::uint64_t> batch_units;
   std::uint64_t wall_us = 0;
   std::uint64_t cpu_us = 0;
-  std::unique_ptr<RateMeter> meter;
+  std::map<kernels::Family, RateMeter> meters;
   std::list<Lane> lanes;
 };
 

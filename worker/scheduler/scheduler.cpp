@@ -19,7 +19,9 @@ namespace {
 
 constexpr unsigned kMaxFailures = 3;
 constexpr unsigned kMaxSliceFaults = 4;
-constexpr double kUnknownRate = 1e8;  ///< units a second of a lane nobody has measured
+
+/// Units a second of a lane nobody has measured.
+double unknown_rate(kernels::Family family) { return family == kernels::Family::tensority ? 10 : 1e8; }
 /// Lanes look up this often for timed pauses and retries; work itself wakes them at once.
 constexpr auto kLookUp = std::chrono::milliseconds(200);
 
@@ -48,7 +50,11 @@ std::uint64_t steady_us() { return clock_us(CLOCK_MONOTONIC); }
 std::uint64_t thread_cpu_us() { return clock_us(CLOCK_THREAD_CPUTIME_ID); }
 
 Scheduler::Scheduler(SchedulerSettings settings, Hardware hardware, State& state, const Clock& clock)
-    : settings_(std::move(settings)), hardware_(std::move(hardware)), state_(state), clock_(clock) {}
+    : settings_(std::move(settings)),
+      hardware_(std::move(hardware)),
+      state_(state),
+      clock_(clock),
+      started_ms_(clock.steady_ms()) {}
 
 Scheduler::~Scheduler() {
   stop();
@@ -81,6 +87,7 @@ Done Scheduler::run(const job::Work& work, std::span<const job::Slice> slices, s
   run.pending.assign(slices.begin(), slices.end());
   run.done = &done;
   std::unique_lock lock(mutex_);
+  join_race(work.family());
   auto place = std::find_if(runs_.begin(), runs_.end(), [&](const Run* r) { return r->deadline_ms > deadline_ms; });
   auto mine = runs_.insert(place, &run);
   work_.notify_all();
@@ -100,17 +107,19 @@ Done Scheduler::run(const job::Work& work, std::span<const job::Slice> slices, s
   return sparkmill::done();
 }
 
-std::uint64_t Scheduler::target_units(std::uint64_t total_units) const {
+std::uint64_t Scheduler::target_units(kernels::Family family, std::uint64_t total_units) const {
   std::lock_guard lock(mutex_);
   double slowest = 0;
   std::uint64_t batch = 0, lanes = 0;
   for (const auto& d : devices_) {
-    if (!d->used || d->quarantined || d->lane_rate <= 0) continue;
-    slowest = slowest == 0 ? d->lane_rate : std::min(slowest, d->lane_rate);
-    batch = std::max(batch, d->batch_units);
+    const auto rate = d->lane_rate.find(family);
+    if (!d->used || d->quarantined || rate == d->lane_rate.end() || rate->second <= 0) continue;
+    slowest = slowest == 0 ? rate->second : std::min(slowest, rate->second);
+    const auto batched = d->batch_units.find(family);
+    if (batched != d->batch_units.end()) batch = std::max(batch, batched->second);
     lanes += d->lanes.size();
   }
-  if (slowest == 0) slowest = kUnknownRate;
+  if (slowest == 0) slowest = unknown_rate(family);
   const double by_time = slowest * static_cast<double>(settings_.slice_ms) / 1000.0;
   // A fast device wants big batches, but a slow one beside it must still end a slice within two seconds.
   const double target = std::min(std::max(by_time, static_cast<double>(batch)), std::max(by_time, slowest * 2.0));
@@ -119,16 +128,55 @@ std::uint64_t Scheduler::target_units(std::uint64_t total_units) const {
   return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::min(target, std::max(share, slowest * 0.02))));
 }
 
+unsigned Scheduler::lanes(kernels::Family family) const {
+  std::lock_guard lock(mutex_);
+  std::size_t sum = 0;
+  for (const auto& d : devices_) sum += d->used && !d->quarantined && d->rows.count(family) ? d->lanes.size() : 0;
+  return static_cast<unsigned>(sum);
+}
+
+std::vector<std::string> Scheduler::rows(kernels::Family family) const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& d : devices_) {
+    const auto row = d->rows.find(family);
+    if (d->used && row != d->rows.end()) out.push_back(row->second.row->id());
+  }
+  return out;
+}
+
 bool Scheduler::allowed(const Device& device) const {
   if (!device.used || device.quarantined || device.paused || device.finishing) return false;
   return device.retry_at == 0 || clock_.steady_ms() >= device.retry_at;
 }
 
-Scheduler::Run* Scheduler::next_run() const {
+/// Oldest deadline first within a family; between families the one that has had least for its weight.
+Scheduler::Run* Scheduler::next_run(const Lane& lane) const {
+  Run* best = nullptr;
+  double least = 0;
   for (Run* run : runs_) {
-    if (!run->error && !run->pending.empty()) return run;
+    if (run->error || run->pending.empty()) continue;
+    const kernels::Family family = run->work->family();
+    if (lane.kernels.find(family) == lane.kernels.end()) continue;
+    const auto spent = spent_.find(family);
+    const double had = spent == spent_.end() ? 0 : spent->second;
+    if (best != nullptr && had >= least) continue;
+    best = run;
+    least = had;
   }
-  return nullptr;
+  return best;
+}
+
+/// A family that had nothing to do has not saved up lane time for later.
+void Scheduler::join_race(kernels::Family family) {
+  double least = -1;
+  for (const Run* run : runs_) {
+    if (run->work->family() == family) return;
+    const double had = spent_[run->work->family()];
+    least = least < 0 ? had : std::min(least, had);
+  }
+  double& own = spent_[family];
+  own = std::max(own, least);
 }
 
 void Scheduler::lane_loop(Lane& lane) {
@@ -145,7 +193,7 @@ void Scheduler::lane_loop(Lane& lane) {
       continue;
     }
     if (lane.generation != device.generation && !make_kernels(lane, lock)) continue;
-    Run* run = next_run();
+    Run* run = next_run(lane);
     if (run == nullptr) {
       work_.wait_for(lock, kLookUp);
       continue;
@@ -223,15 +271,20 @@ void Scheduler::run_slice(Lane& lane, Run& run, std::unique_lock<std::mutex>& lo
   --device.running;
   device.wall_us += took_us;
   device.cpu_us += cpu_us;
+  const kernels::Family family = run.work->family();
+  const auto weight = settings_.weights.find(family);
+  spent_[family] += static_cast<double>(took_us) / (weight == settings_.weights.end() ? 1.0 : weight->second);
   if (result) {
     ++device.slices;
     device.units += slice.units;
     device.failures = 0;
     device.failure_texts.clear();
-    device.meter->add(clock_.steady_ms(), static_cast<double>(slice.units));
+    device.meters.try_emplace(family, started_ms_).first->second.add(clock_.steady_ms(),
+                                                                     static_cast<double>(slice.units));
     const double rate =
         static_cast<double>(slice.units) * 1e6 / static_cast<double>(std::max<std::uint64_t>(took_us, 1));
-    device.lane_rate = device.lane_rate <= 0 ? rate : 0.8 * device.lane_rate + 0.2 * rate;
+    double& known = device.lane_rate[family];
+    known = known <= 0 ? rate : 0.8 * known + 0.2 * rate;
   }
   lock.unlock();
   settle(lane, run, slice, result);

@@ -30,6 +30,10 @@ struct SchedulerSettings {
   bool low_priority = true;          ///< nice 19 and SCHED_BATCH for CPU lanes
   std::uint64_t slice_ms = 250;
   std::uint64_t retry_ms = 1'000;  ///< first wait after a lost device; doubles
+  /// What the lanes make kernels for. A device that has none for some of them serves the others.
+  std::vector<kernels::Family> families = {kernels::Family::match};
+  /// When runs of several families wait, their lane time is shared in this proportion; absent: 1.
+  std::map<kernels::Family, double> weights;
 };
 
 /// Where devices and kernels come from: a seam for tests and fault injection.
@@ -56,7 +60,9 @@ class Scheduler {
            const std::function<Done(const job::Slice&, Bytes)>& done, const StopToken& stop);
 
   /// Size of a slice that takes about slice_ms on one lane, for a job of that many units.
-  std::uint64_t target_units(std::uint64_t total_units) const;
+  std::uint64_t target_units(kernels::Family family, std::uint64_t total_units) const;
+  unsigned lanes(kernels::Family family) const;                 ///< of devices in use that serve the family
+  std::vector<std::string> rows(kernels::Family family) const;  ///< ids of the rows they run
 
   /// `device` empty: all of them. Error: not_found.
   Done pause(const std::string& device, std::uint64_t until_unix_ms);
@@ -90,10 +96,12 @@ class Scheduler {
   /// Why this device is not used although it could be; empty: it is used.
   std::string unused_because(const kernels::Device& device, const std::vector<kernels::Device>& all) const;
   Done adopt(Device& device);
+  Done choose_row(Device& device, kernels::Family family);
   void lane_loop(Lane& lane);
   void wait_for_turn(std::unique_lock<std::mutex>& lock, const Device& device);
   bool allowed(const Device& device) const;
-  Run* next_run() const;
+  Run* next_run(const Lane& lane) const;
+  void join_race(kernels::Family family);
   bool make_kernels(Lane& lane, std::unique_lock<std::mutex>& lock);
   void run_slice(Lane& lane, Run& run, std::unique_lock<std::mutex>& lock);
   void settle(Lane& lane, Run& run, const job::Slice& slice, Result<Bytes>& result);
@@ -105,10 +113,12 @@ class Scheduler {
   Hardware hardware_;
   State& state_;
   const Clock& clock_;
+  const std::uint64_t started_ms_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_, progress_;
   std::list<Run*> runs_;
+  std::map<kernels::Family, double> spent_;  ///< lane time used, over the family's weight: the least goes next
   std::vector<std::unique_ptr<Device>> devices_;
   bool stopping_ = false;
 };

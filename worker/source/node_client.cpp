@@ -159,6 +159,19 @@ Result<std::vector<protocol::Lease>> NodeClient::leases(const std::vector<std::s
   return leases;
 }
 
+Result<std::optional<protocol::Lease>> NodeClient::search(std::vector<Id16> held, std::uint32_t wait_ms) {
+  SPARKMILL_ASSIGN(std::vector<protocol::Lease> list, leases({"tensority"}, 1, wait_ms, std::move(held)));
+  if (list.empty()) return std::optional<protocol::Lease>();
+  return std::optional<protocol::Lease>(std::move(list.front()));
+}
+
+Result<protocol::SolutionAnswer> NodeClient::solve(const protocol::Solution& solution) {
+  const std::string body = protocol::to_json(solution);
+  SPARKMILL_ASSIGN(const http::Response answer,
+                   signed_call("POST", "/v1/solutions", Bytes(body.begin(), body.end())));
+  return protocol::solution_answer_from_json(text(answer.body));
+}
+
 Result<protocol::Renewal> NodeClient::renew(const Id16& lease) {
   SPARKMILL_ASSIGN(const http::Response answer, signed_call("POST", lease_path(lease, "renew"), {}));
   return protocol::renewal_from_json(text(answer.body));

@@ -75,6 +75,9 @@ class NodeClient {
   /// `held`: the leases this worker knows of; the node hands out again what it gave but does not find there.
   Result<std::vector<protocol::Lease>> leases(const std::vector<std::string>& kinds, std::uint32_t max,
                                               std::uint32_t wait_ms, std::vector<Id16> held);
+  /// A search (kind tensority); waits up to wait_ms for one of a block of which `held` names none. None: nothing new.
+  Result<std::optional<protocol::Lease>> search(std::vector<Id16> held, std::uint32_t wait_ms);
+  Result<protocol::SolutionAnswer> solve(const protocol::Solution& solution);
   Result<protocol::Renewal> renew(const Id16& lease);
   Result<protocol::CommitAnswer> commit(const Id16& lease, const Bytes& envelope);
   /// nullopt: recorded, the check still runs. The receipt's signature is checked against the node's key.

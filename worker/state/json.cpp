@@ -13,6 +13,8 @@ using Json = nlohmann::ordered_json;
 Json known(const std::string& s) { return s.empty() ? Json(nullptr) : Json(s); }
 Json known(std::uint64_t v) { return v == 0 ? Json(nullptr) : Json(v); }
 
+Json known_rate(double v) { return v == 0 ? Json(nullptr) : Json(v); }
+
 Json reasons_json(const std::vector<Reason>& reasons) {
   Json out = Json::array();
   for (const Reason& r : reasons) {
@@ -47,6 +49,10 @@ Json device_json(const DeviceState& d) {
           {"rate", rate(d.rate.s60)},
           {"rates", {{"s10", rate(d.rate.s10)}, {"s60", rate(d.rate.s60)}, {"m15", rate(d.rate.m15)}}},
           {"rate_unit", d.rate_unit},
+          {"hash_rates",
+           {{"s10", known_rate(d.hash_rate.s10)},
+            {"s60", known_rate(d.hash_rate.s60)},
+            {"m15", known_rate(d.hash_rate.m15)}}},
           {"busy_ms", d.busy_ms},
           {"slices", d.slices},
           {"temp_c", nullptr},
@@ -65,6 +71,28 @@ Json source_json(const SourceState& s) {
           {"height", known(s.height)},
           {"node_pub", known(s.node_pub)},
           {"operator_trusted", s.node_pub.empty() ? Json(nullptr) : Json(s.operator_trusted)}};
+}
+
+Json mining_json(const MiningState& m) {
+  if (!m.on) return nullptr;
+  return {{"source", known(m.source)},
+          {"state", m.state},
+          {"detail", known(m.detail)},
+          {"height", known(m.height)},
+          {"share_difficulty", known_rate(m.share_difficulty)},
+          {"block_difficulty", known_rate(m.block_difficulty)},
+          {"hashes", m.hashes},
+          {"shares",
+           {{"submitted", m.submitted},
+            {"accepted", m.accepted},
+            {"stale", m.stale},
+            {"rejected", m.rejected},
+            {"unknown", m.unknown},
+            {"wrong", m.wrong},
+            {"too_late", m.too_late}}},
+          {"blocks", m.blocks},
+          {"latency_ms", known(m.latency_ms)},
+          {"switches", m.switches}};
 }
 
 }  // namespace
@@ -96,6 +124,7 @@ std::string to_json(const Snapshot& s, const Clock& clock, int indent) {
       {"reasons", reasons_json(s.reasons)},
       {"worker_pub", known(s.worker_pub)},
       {"source", source_json(s.source)},
+      {"mining", mining_json(s.mining)},
       {"job", first},
       {"jobs", jobs},
       {"devices", devices},

@@ -80,6 +80,13 @@ void add_devices(Page& page, const Snapshot& s) {
     page.sample(d.rate.s60, {{"device", d.id}, {"unit", unit}, {"window", "60s"}});
     page.sample(d.rate.m15, {{"device", d.id}, {"unit", unit}, {"window", "15m"}});
   }
+  page.metric("device_hash_rate_per_second", "gauge", "Tensority hashes a second from finished slices.");
+  for (const auto& d : s.devices) {
+    if (d.hash_rate.m15 == 0) continue;
+    page.sample(d.hash_rate.s10, {{"device", d.id}, {"window", "10s"}});
+    page.sample(d.hash_rate.s60, {{"device", d.id}, {"window", "60s"}});
+    page.sample(d.hash_rate.m15, {{"device", d.id}, {"window", "15m"}});
+  }
   page.metric("device_busy_seconds_total", "counter", "Time spent in kernels, summed over lanes.");
   for (const auto& d : s.devices) page.sample(static_cast<double>(d.busy_ms) / 1000, {{"device", d.id}});
   page.metric("device_lanes", "gauge", "Kernel instances of a device.");
@@ -98,6 +105,23 @@ void add_source(Page& page, const SourceState& s) {
   page.one("source_switches_total", "counter", "Changes from one source to another.", static_cast<double>(s.switches));
   page.metric("source_height_blocks", "gauge", "Height of the last block of the source.");
   if (s.height != 0) page.sample(static_cast<double>(s.height));
+}
+
+void add_mining(Page& page, const MiningState& m) {
+  if (!m.on) return;
+  page.metric("mining_connected", "gauge", "1 while the source of mining work is connected.");
+  page.sample(m.state == "connected" ? 1 : 0, {{"source", m.source}});
+  page.one("mining_hashes_total", "counter", "Nonces tried.", static_cast<double>(m.hashes));
+  page.metric("mining_shares_total", "counter", "Shares by how they ended.");
+  page.sample(static_cast<double>(m.accepted), {{"end", "accepted"}});
+  page.sample(static_cast<double>(m.stale), {{"end", "stale"}});
+  page.sample(static_cast<double>(m.rejected), {{"end", "rejected"}});
+  page.sample(static_cast<double>(m.unknown), {{"end", "unknown"}});
+  page.sample(static_cast<double>(m.wrong), {{"end", "wrong"}});
+  page.sample(static_cast<double>(m.too_late), {{"end", "too_late"}});
+  page.one("mining_blocks_total", "counter", "Accepted shares that made a block.", static_cast<double>(m.blocks));
+  page.metric("mining_share_difficulty_hashes", "gauge", "Hashes expected for a share.");
+  if (m.share_difficulty != 0) page.sample(m.share_difficulty);
 }
 
 void add_jobs(Page& page, const Snapshot& s) {
@@ -123,6 +147,7 @@ std::string to_prometheus(const Snapshot& s, const Clock& clock) {
     page.sample(s.mode == mode ? 1 : 0, {{"mode", mode}});
   }
   add_source(page, s.source);
+  add_mining(page, s.mining);
   add_jobs(page, s);
   add_devices(page, s);
   page.metric("results_total", "counter", "Results by the node's verdict.");

@@ -45,6 +45,7 @@ struct DeviceState {
   std::uint64_t batch = 0;    ///< units a slice
   Rates rate;
   std::string rate_unit = "pairs/s";
+  Rates hash_rate;            ///< Tensority hashes a second; 0 when it does not mine
   std::uint64_t busy_ms = 0;  ///< summed over lanes
   std::uint64_t slices = 0;
   std::uint64_t errors = 0;
@@ -72,6 +73,24 @@ struct SourceState {
   bool operator_trusted = true;
 };
 
+/// Search for proofs of work, whatever the source.
+struct MiningState {
+  bool on = false;
+  std::string source;  ///< URL without credentials
+  std::string state;   ///< connecting, connected, waiting, unreachable, refused, stopped
+  std::string detail;
+  std::uint64_t height = 0;
+  double share_difficulty = 0;  ///< hashes expected
+  double block_difficulty = 0;
+  std::uint64_t hashes = 0;
+  std::uint64_t submitted = 0, accepted = 0, stale = 0, rejected = 0, unknown = 0;  ///< shares
+  std::uint64_t blocks = 0;
+  std::uint64_t wrong = 0;     ///< not confirmed by another row, not sent
+  std::uint64_t too_late = 0;  ///< found after their job was over, not sent
+  std::uint64_t latency_ms = 0;
+  std::uint64_t switches = 0;
+};
+
 struct ResultCounts {
   std::uint64_t accepted = 0, stale = 0, rejected = 0, wrong = 0;
 };
@@ -83,6 +102,7 @@ struct Snapshot {
   std::string mode = "running";  ///< running, paused, finishing, stopping
   std::vector<Reason> reasons;
   SourceState source;
+  MiningState mining;
   std::vector<JobState> jobs;
   std::vector<DeviceState> devices;
   ResultCounts results;

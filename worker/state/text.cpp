@@ -81,6 +81,12 @@ class Writer {
 
 std::string rate_text(const DeviceState& d) {
   if (d.slices == 0) return "no rate yet";
+  if (d.hash_rate.s60 != 0) {
+    const std::string hashes =
+        fmt::format("{:.1f} H/s (10 s: {:.1f}, 15 min: {:.1f})", d.hash_rate.s60, d.hash_rate.s10, d.hash_rate.m15);
+    if (d.rate.s60 == 0) return hashes;
+    return fmt::format("{}{}, {}", quantity(d.rate.s60), d.rate_unit, hashes);
+  }
   const std::string& unit = d.rate_unit;
   return fmt::format("{}{} (10 s: {}, 15 min: {})", quantity(d.rate.s60), unit, quantity(d.rate.s10),
                      quantity(d.rate.m15));
@@ -102,6 +108,13 @@ std::string to_text(const Snapshot& s, const Clock& clock, bool color) {
   if (!s.source.node_pub.empty() && s.source.operator_trusted) source += ", receipts are operator-trusted";
   if (!s.source.detail.empty()) source += ": " + safe(s.source.detail);
   w.line("source", source);
+  if (s.mining.on) {
+    const MiningState& m = s.mining;
+    w.line("mining",
+           fmt::format("{}, {}, {} hashes, {} shares accepted, {} stale, {} rejected, {} unknown; {} blocks{}",
+                       safe(m.source), w.state(m.state), m.hashes, m.accepted, m.stale, m.rejected, m.unknown, m.blocks,
+                       m.detail.empty() ? "" : ": " + safe(m.detail)));
+  }
   for (const DeviceState& d : s.devices) {
     w.line("device", fmt::format("{}  {}, {}{}, {}{}", safe(d.id), safe(d.name), w.state(name(d.activity)),
                                  d.kernel.empty() ? "" : ", " + safe(d.kernel), rate_text(d),
