@@ -107,10 +107,10 @@ struct Hand {
   const Clock& clock;
   worker::AppSettings settings;
   Hash32 seed{};
-  std::unique_ptr<worker::App> app;
   Done result = done();
   std::mutex mutex;
   std::vector<std::string> said;
+  std::unique_ptr<worker::App> app;  // last: it goes first, and speaks until then
 };
 
 }  // namespace sparkmill::testing

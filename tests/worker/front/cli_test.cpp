@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <atomic>
+#include <mutex>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -83,10 +85,10 @@ class CliWithApi : public Cli {
     c.pause = [this](const std::string& device, std::uint64_t until) -> Done {
       if (device == "gpu9") return fail(Status::not_found, "gpu9: there is no such device", "sparkmill devices");
       until_ = until;
-      return log_.push_back("pause " + device), done();
+      return note("pause " + device);
     };
-    c.resume = [this](const std::string& device) { return log_.push_back("resume " + device), done(); };
-    c.finish = [this] { return log_.push_back("finish"), done(); };
+    c.resume = [this](const std::string& device) { return note("resume " + device); };
+    c.finish = [this] { return note("finish"); };
     c.stop = [] {};
     const Done up = api_.start(settings, state_, c);
     ASSERT_TRUE(up.ok()) << up.error().message;
@@ -95,10 +97,20 @@ class CliWithApi : public Cli {
     args.insert(args.end(), {"--data", data()});
     return run(args);
   }
+  Done note(const std::string& call) {
+    const std::lock_guard lock(mutex_);
+    return log_.push_back(call), done();
+  }
+  /// What the API's threads have written so far.
+  std::vector<std::string> log() {
+    const std::lock_guard lock(mutex_);
+    return log_;
+  }
   worker::State state_;
-  worker::Api api_;
+  std::mutex mutex_;
   std::vector<std::string> log_;
-  std::uint64_t until_ = 0;
+  std::atomic<std::uint64_t> until_{0};
+  worker::Api api_;
 };
 
 TEST_F(Cli, HelpVersionAndUnknownVerbs) {
@@ -277,7 +289,7 @@ TEST_F(CliWithApi, WatchOnAPipeWritesPlainLinesUntilTheWorkerGoes) {
 TEST_F(CliWithApi, PauseResumeFinish) {
   const std::uint64_t now = system_clock().unix_ms();
   EXPECT_EQ(run_data({"pause"}).code, 0);
-  EXPECT_EQ(until_, 0u);
+  EXPECT_EQ(until_.load(), 0u);
   EXPECT_EQ(run_data({"pause", "--for", "2h", "cpu"}).code, 0);
   EXPECT_GE(until_, now + 7'200'000);
   EXPECT_LE(until_, now + 7'230'000);
@@ -285,7 +297,7 @@ TEST_F(CliWithApi, PauseResumeFinish) {
   EXPECT_EQ(until_ % 60'000, 0u);
   EXPECT_EQ(run_data({"resume", "cpu"}).code, 0);
   EXPECT_EQ(run_data({"finish"}).code, 0);
-  EXPECT_THAT(log_, testing::ElementsAre("pause ", "pause cpu", "pause ", "resume cpu", "finish"));
+  EXPECT_THAT(log(), testing::ElementsAre("pause ", "pause cpu", "pause ", "resume cpu", "finish"));
   EXPECT_EQ(run_data({"pause", "--for", "soon"}).code, 2);
   EXPECT_EQ(run_data({"pause", "--for", "1h", "--until", "18:00"}).code, 2);
   const Ran unknown = run_data({"pause", "gpu9"});
@@ -301,7 +313,7 @@ TEST_F(CliWithApi, TokenTroubleIsToldPlainly) {
   ASSERT_TRUE(write_file_atomic(folder_ / "data/api.token", view("0123456789abcdef0123\n"), 0600).ok());
   EXPECT_EQ(run_data({"pause"}).code, 7);
   EXPECT_EQ(run_data({"status"}).code, 0) << "reads need none on this machine";
-  EXPECT_TRUE(log_.empty());
+  EXPECT_TRUE(log().empty());
 }
 
 TEST_F(CliWithApi, CheckFindsTheWorker) {
