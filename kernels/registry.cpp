@@ -73,7 +73,7 @@ std::span<const Row> rows() {
 #endif
           tensority::reference_row(),
 #if SPARKMILL_HAVE_X86
-          tensority::amx_row(), tensority::avx512_row(), tensority::avx2_row(),
+          tensority::amx_row(), tensority::avx512_row(), tensority::avxvnni_row(), tensority::avx2_row(),
 #endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {

@@ -17,6 +17,8 @@ struct MacCeiling {
 MacCeiling avx512_mac();
 /// vpxor, vpmaddubsw, vpaddw on eight accumulators.
 MacCeiling avx2_mac();
+/// vpdpbusd of 256 bits on 12 accumulators.
+MacCeiling avxvnni_mac();
 
 /// The ceiling of a CPU row's ISA; nullptr where there is none. Call only what the processor has.
 const MacCeiling* find_mac_ceiling(std::string_view isa);

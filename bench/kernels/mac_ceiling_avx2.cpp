@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three operations that the AVX2 row needs for 32 products, with all operands in registers.
+// The three operations that the AVX2 row needs for 32 products, and the one of AVX-VNNI, with all operands in
+// registers.
 #include <immintrin.h>
 
 #include "bench/kernels/mac_ceiling.h"
@@ -27,8 +28,30 @@ void products(std::uint64_t rounds) {
   }
 }
 
+#define SPARKMILL_VNNI(sum) __asm__ volatile("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b))
+
+void vnni_products(std::uint64_t rounds) {
+  const __m256i a = _mm256_set1_epi8(7), b = _mm256_set1_epi8(-9);
+  __m256i s0 = a, s1 = a, s2 = a, s3 = a, s4 = a, s5 = a, s6 = a, s7 = a, s8 = a, s9 = a, s10 = a, s11 = a;
+  for (std::uint64_t i = 0; i < rounds; ++i) {
+    SPARKMILL_VNNI(s0);
+    SPARKMILL_VNNI(s1);
+    SPARKMILL_VNNI(s2);
+    SPARKMILL_VNNI(s3);
+    SPARKMILL_VNNI(s4);
+    SPARKMILL_VNNI(s5);
+    SPARKMILL_VNNI(s6);
+    SPARKMILL_VNNI(s7);
+    SPARKMILL_VNNI(s8);
+    SPARKMILL_VNNI(s9);
+    SPARKMILL_VNNI(s10);
+    SPARKMILL_VNNI(s11);
+  }
+}
+
 }  // namespace
 
+MacCeiling avxvnni_mac() { return {vnni_products, 12 * 32}; }
 MacCeiling avx2_mac() { return {products, 8 * 32}; }
 
 }  // namespace sparkmill::bench

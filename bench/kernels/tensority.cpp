@@ -19,9 +19,10 @@ namespace sparkmill::bench {
 
 const MacCeiling* find_mac_ceiling(std::string_view isa) {
 #if defined(SPARKMILL_HAVE_X86)
-  static const MacCeiling table[] = {avx512_mac(), avx2_mac()};
+  static const MacCeiling table[] = {avx512_mac(), avx2_mac(), avxvnni_mac()};
   if (isa == "avx512") return &table[0];
   if (isa == "avx2") return &table[1];
+  if (isa == "avxvnni") return &table[2];
 #endif
   (void)isa;
   return nullptr;

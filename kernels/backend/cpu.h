@@ -11,6 +11,7 @@ namespace sparkmill::kernels {
 
 enum class Isa {
   avx2,
+  avxvnni,     ///< avx2 and VNNI on 256 bits
   avx512,      ///< with VPOPCNTDQ and BITALG
   avx512vnni,  ///< without them, with VNNI
   amx,         ///< avx512vnni and int8 tiles

@@ -23,9 +23,10 @@ constexpr unsigned kTiles = set(Isa::amx);
 constexpr unsigned kVnni = set(Isa::avx512vnni) | kTiles;
 constexpr unsigned kCounting = set(Isa::avx512);
 constexpr unsigned kWide = kCounting | kVnni;
-constexpr unsigned kAll = set(Isa::avx2) | kWide;
+constexpr unsigned kNarrowVnni = set(Isa::avxvnni);
+constexpr unsigned kAll = set(Isa::avx2) | kNarrowVnni | kWide;
 
-/// One CPUID bit: leaf 1 or 7, register, bit; and which ISAs of ours need it.
+/// One CPUID bit: leaf 1, 7 or 71 (leaf 7, sub-leaf 1), register, bit; and which ISAs of ours need it.
 struct Feature {
   const char* name;
   unsigned leaf;
@@ -41,6 +42,7 @@ constexpr Feature kFeatures[] = {
     {"avx2", 7, ebx, 5, kAll},
     {"bmi1", 7, ebx, 3, kAll},
     {"bmi2", 7, ebx, 8, kAll},
+    {"avx_vnni", 71, eax, 4, kNarrowVnni},
     {"avx512f", 7, ebx, 16, kWide},
     {"avx512dq", 7, ebx, 17, kWide},
     {"avx512cd", 7, ebx, 28, kWide},
@@ -56,8 +58,11 @@ constexpr Feature kFeatures[] = {
 struct Found {
   unsigned leaf1[4] = {};
   unsigned leaf7[4] = {};
+  unsigned leaf71[4] = {};
   std::uint64_t xcr0 = 0;
-  bool has(const Feature& f) const { return ((f.leaf == 1 ? leaf1 : leaf7)[f.reg] >> f.bit & 1) != 0; }
+  bool has(const Feature& f) const {
+    return ((f.leaf == 1 ? leaf1 : f.leaf == 7 ? leaf7 : leaf71)[f.reg] >> f.bit & 1) != 0;
+  }
 };
 
 const Found& found() {
@@ -66,6 +71,7 @@ const Found& found() {
 #if defined(__x86_64__)
     __get_cpuid_count(1, 0, &f.leaf1[0], &f.leaf1[1], &f.leaf1[2], &f.leaf1[3]);
     __get_cpuid_count(7, 0, &f.leaf7[0], &f.leaf7[1], &f.leaf7[2], &f.leaf7[3]);
+    __get_cpuid_count(7, 1, &f.leaf71[0], &f.leaf71[1], &f.leaf71[2], &f.leaf71[3]);
     if ((f.leaf1[ecx] >> 27 & 1) != 0) {  // OSXSAVE: XGETBV may be used
       std::uint32_t low = 0, high = 0;
       __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -92,8 +98,11 @@ struct IsaText {
   const char* label;
   std::uint64_t state;  ///< bits of XCR0: XMM, YMM; opmask, ZMM; tiles
 };
-constexpr IsaText kTexts[] = {
-    {"AVX2", 0x06}, {"AVX-512 with VPOPCNTDQ", 0xe6}, {"AVX-512 with VNNI", 0xe6}, {"AMX with int8", 0x600e6}};
+constexpr IsaText kTexts[] = {{"AVX2", 0x06},
+                              {"AVX2 with VNNI", 0x06},
+                              {"AVX-512 with VPOPCNTDQ", 0xe6},
+                              {"AVX-512 with VNNI", 0xe6},
+                              {"AMX with int8", 0x600e6}};
 
 }  // namespace
 

@@ -141,6 +141,7 @@ kernels::Row row(std::string_view isa, int rank) {
 }  // namespace
 
 kernels::Row avx2_row() { return row<kernels::Isa::avx2, cpu::avx2_ops>("avx2", 60); }
+kernels::Row avxvnni_row() { return row<kernels::Isa::avxvnni, cpu::avxvnni_ops>("avxvnni", 70); }
 kernels::Row avx512_row() { return row<kernels::Isa::avx512vnni, cpu::avx512_ops>("avx512", 80); }
 kernels::Row amx_row() { return row<kernels::Isa::amx, cpu::amx_ops>("amx", 90); }
 

@@ -24,6 +24,7 @@ struct Ops {
 };
 
 const Ops& avx2_ops();
+const Ops& avxvnni_ops();
 const Ops& avx512_ops();
 /// Only after the operating system has allowed the tiles (amx_allowed).
 const Ops& amx_ops();

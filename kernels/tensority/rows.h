@@ -9,6 +9,7 @@ namespace sparkmill::tensority {
 
 kernels::Row reference_row();
 kernels::Row avx2_row();
+kernels::Row avxvnni_row();
 kernels::Row avx512_row();  ///< needs VNNI
 kernels::Row amx_row();
 

@@ -155,15 +155,19 @@ std::string big_endian_hex(Hash32 n) {
   return to_hex(n);
 }
 
+void note(std::string& wrong, bool is, const char* what) {
+  if (is) wrong += (wrong.empty() ? "" : ", ") + std::string(what);
+}
+
 Done run_compare(const Json& root, VectorResult& out) {
   return each(root, "difficulty_compare", [&](const Json& j, const std::string& name) -> Done {
     SPARKMILL_ASSIGN(const std::uint64_t bits, integer(j, "bits_hex", 16));
     SPARKMILL_ASSIGN(const Hash32 hash, hash_of(j, "hash"));
     const chain::Target target = chain::target_from_bits(bits);
     std::string wrong;
-    if (chain::target_text(bits) != j.at("target_hex").get_ref<const std::string&>()) wrong = "target differs";
-    if (chain::meets(hash, target) != j.at("valid").get<bool>()) wrong = "verdict differs";
-    if (decimal(chain::work(target)) != j.at("work").get_ref<const std::string&>()) wrong = "work differs";
+    note(wrong, chain::target_text(bits) != j.at("target_hex").get_ref<const std::string&>(), "target differs");
+    note(wrong, chain::meets(hash, target) != j.at("valid").get<bool>(), "verdict differs");
+    note(wrong, decimal(chain::work(target)) != j.at("work").get_ref<const std::string&>(), "work differs");
     count_case(out, name, wrong);
     return done();
   });
@@ -189,9 +193,9 @@ Done run_pool_targets(const Json& root, VectorResult& out) {
     Hash32 cut = chain::target_of_difficulty(difficulty).value;
     std::fill(cut.begin(), cut.end() - static_cast<std::ptrdiff_t>(field.size()), std::uint8_t{0});
     std::string wrong;
-    if (big_endian_hex(sent.value) != j.at("miner_threshold_hex").get_ref<const std::string&>())
-      wrong = "threshold differs";
-    if (sent.value != cut) wrong = "target of the difficulty differs";
+    note(wrong, big_endian_hex(sent.value) != j.at("miner_threshold_hex").get_ref<const std::string&>(),
+         "threshold differs");
+    note(wrong, sent.value != cut, "target of the difficulty differs");
     count_case(out, name, wrong);
     return done();
   });
@@ -218,18 +222,18 @@ Done run_headers(const Json& root, VectorResult& out) {
       return j.contains(key) && j.at(key).get_ref<const std::string&>() != to_hex(bytes);
     };
     std::string wrong;
-    if (chain::header_hash(h) != expected) wrong = "header hash differs";
-    if (differs("hash_preimage_hex", chain::preimage(h))) wrong = "preimage differs";
+    note(wrong, chain::header_hash(h) != expected, "header hash differs");
+    note(wrong, differs("hash_preimage_hex", chain::preimage(h)), "preimage differs");
     if (j.contains("serialized_hex")) {
       SPARKMILL_ASSIGN(const Bytes bytes, chain::serialise(h));
       const auto back = chain::header_from_hex(j.at("serialized_hex").get_ref<const std::string&>());
-      if (differs("serialized_hex", bytes)) wrong = "serialised form differs";
-      if (!back || *back != h) wrong = "serialised form is read as another header";
+      note(wrong, differs("serialized_hex", bytes), "serialised form differs");
+      note(wrong, !back || *back != h, "serialised form is read as another header");
     }
     if (j.contains("pow_valid") && j.contains("tensority")) {
       SPARKMILL_ASSIGN(const Hash32 result, hash_of(j, "tensority"));
       const bool valid = chain::meets(result, chain::target_from_bits(h.bits));
-      if (valid != j.at("pow_valid").get<bool>()) wrong = "verdict on the proof of work differs";
+      note(wrong, valid != j.at("pow_valid").get<bool>(), "verdict on the proof of work differs");
     }
     count_case(out, name, wrong);
     return done();

@@ -23,6 +23,14 @@ namespace {
 
 using Json = nlohmann::json;
 
+#if defined(SPARKMILL_CHECKED)
+constexpr double kStopMs = 500;
+constexpr std::size_t kMany = 8;
+#else
+constexpr double kStopMs = 50;
+constexpr std::size_t kMany = 50;
+#endif
+
 std::vector<std::string> g_failures;
 
 std::vector<Runner>& runners() {
@@ -153,7 +161,7 @@ TEST(Conformance, RowsAgreeOnRandomInputsAndTheOracleOnAFew) {
   std::vector<Hash32> first;
   for (Runner& r : runners()) {  // many on the fast rows alone
     if (!on_cpu(r)) continue;
-    const auto many = hash(*r.kernel, *epoch_of(seeds[1]), random_headers(9, 50));
+    const auto many = hash(*r.kernel, *epoch_of(seeds[1]), random_headers(9, kMany));
     if (first.empty()) first = many;
     EXPECT_EQ(many, first) << r.label;
   }
@@ -198,6 +206,27 @@ TEST(Epochs, SeveralInTurnOnOneKernel) {
       ASSERT_TRUE(r.kernel->prepare(*epoch_of(filled(seed)))) << r.label;
       EXPECT_EQ(hash(*r.kernel, *epoch_of(filled(seed)), headers), want[seed - 10u]) << r.label;
     }
+  }
+}
+
+TEST(Epochs, LanesThatStartTogetherShareOne) {
+  const auto epoch = epoch_of(filled(21));
+  const auto headers = random_headers(7, 2);
+  const auto want = compare(filled(21), headers, "one lane");
+  for (const kernels::Row& row : kernels::rows()) {
+    const kernels::Device device = kernels::discover_devices().front();
+    if (row.family != kernels::Family::tensority || row.backend != kernels::Backend::cpu || !row.probe(device).ok)
+      continue;
+    std::vector<std::vector<Hash32>> got(4, std::vector<Hash32>(headers.size()));
+    std::vector<std::thread> lanes;
+    for (auto& out : got) {
+      lanes.emplace_back([&] {
+        const auto kernel = row.make(device);
+        (void)dynamic_cast<Kernel&>(**kernel).hash(*epoch, headers, out, StopToken());
+      });
+    }
+    for (std::thread& lane : lanes) lane.join();
+    for (const auto& out : got) EXPECT_EQ(out, want) << row.id();
   }
 }
 
@@ -254,12 +283,6 @@ double ms_after_stop(StopSource& stop, const std::function<void()>& work) {
   thread.join();
   return end - asked;
 }
-
-#if defined(SPARKMILL_CHECKED)
-constexpr double kStopMs = 500;
-#else
-constexpr double kStopMs = 50;
-#endif
 
 TEST(Stop, AnEpochThatIsBuiltIsLeft) {
   StopSource stop;

@@ -245,6 +245,7 @@ TEST(Steps, EveryCpuRowOnExtremeMatrices) {
       {random_matrix(10), ends(11, {-128, 0, 0, 0}), random_matrix(12), ends(13, {-1, 0, 1})},
   };
   const std::pair<kernels::Isa, const cpu::Ops& (*)()> rows[] = {{kernels::Isa::avx2, cpu::avx2_ops},
+                                                                 {kernels::Isa::avxvnni, cpu::avxvnni_ops},
                                                                  {kernels::Isa::avx512vnni, cpu::avx512_ops},
                                                                  {kernels::Isa::amx, cpu::amx_ops}};
   for (std::size_t c = 0; c < chains.size(); ++c) {
