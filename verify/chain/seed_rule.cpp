@@ -32,8 +32,8 @@ Done check_seed(const Params& params, const BlockHeader& header, const Hash32& s
     return fail(Status::bad_input, block + " is hashed with " + to_hex(*known) + ", not with " + to_hex(seed));
   }
   if (from && seed == initial_seed()) {
-    return fail(Status::bad_input, block + " is hashed with the hash of block " + std::to_string(*from) +
-                                       ", not with the initial seed");
+    return fail(Status::bad_input,
+                block + " is hashed with the hash of block " + std::to_string(*from) + ", not with the initial seed");
   }
   return done();
 }

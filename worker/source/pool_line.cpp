@@ -166,6 +166,9 @@ Done PoolLine::check_deadlines() const {
   if (!session_->logged_in() && now - connected_at_ms_ >= settings_.login_timeout_ms) {
     return over("no answer to the login for " + std::to_string(settings_.login_timeout_ms / 1000) + " s");
   }
+  if (session_->current_job() == nullptr && now - connected_at_ms_ >= settings_.job_timeout_ms) {
+    return over("no job for " + std::to_string(settings_.job_timeout_ms / 1000) + " s");
+  }
   const std::uint64_t oldest = session_->oldest_open_ms();
   if (session_->open_shares() != 0 && now - oldest >= settings_.answer_timeout_ms) {
     return over("no answer to a share for " + std::to_string(settings_.answer_timeout_ms / 1000) + " s");

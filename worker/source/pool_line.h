@@ -19,6 +19,7 @@ struct LineSettings {
   std::string keepalive;                     ///< method to call when the line was silent; empty: never
   std::uint64_t keepalive_ms = 60'000;       ///< silence after which it is called
   std::uint64_t login_timeout_ms = 15'000;   ///< from connecting to the answer
+  std::uint64_t job_timeout_ms = 60'000;     ///< and to the first job
   std::uint64_t answer_timeout_ms = 30'000;  ///< a share unanswered that long: the line is dead
   std::uint64_t silence_ms = 900'000;        ///< no byte that long: the line is dead
   std::uint64_t good_after_ms = 10'000;      ///< a session with a job that lived so long clears the back-off

@@ -106,9 +106,9 @@ void Session::on_reply(Message& message, std::vector<Event>& events) {
     return;
   }
   if (message.id && calls_.erase(*message.id) != 0) return;
-  // Answers come in order; some servers put their own idea of an id on them.
   auto it = std::find_if(open_.begin(), open_.end(), [&](const Open& o) { return message.id && o.id == *message.id; });
-  if (it == open_.end()) it = open_.begin();
+  // Some servers put no id, or always the first one, on their answers; those come in order.
+  if (it == open_.end() && message.id.value_or(0) <= kLoginId) it = open_.begin();
   if (it == open_.end()) {
     events.push_back(event(Event::Kind::note, "an answer to nothing that was asked"));
     return;

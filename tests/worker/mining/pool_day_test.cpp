@@ -110,7 +110,20 @@ TEST(PoolDay, BooksAddUp) {
   EXPECT_GT(rig.report().switches, 4u);
   EXPECT_GT(static_cast<double>(with_job) / static_cast<double>(steps), 0.95);
   EXPECT_LT(static_cast<double>(b.stale + b.unknown + b.not_sent), 0.05 * static_cast<double>(b.submitted));
-  ::testing::Test::RecordProperty("accepted", static_cast<int>(b.accepted));
+  const auto record = [](const char* what, std::uint64_t n) {
+    ::testing::Test::RecordProperty(what, static_cast<int>(n));
+  };
+  record("events", weather.happened());
+  record("jobs", b.jobs);
+  record("bad_jobs", b.bad_jobs);
+  record("logins", p.logins + q.logins);
+  record("switches", rig.report().switches);
+  record("submitted", b.submitted);
+  record("accepted", b.accepted);
+  record("stale", b.stale);
+  record("unknown", b.unknown);
+  record("not_sent", b.not_sent);
+  record("permille_with_work", 1000 * with_job / steps);
 }
 
 }  // namespace

@@ -95,6 +95,51 @@ TEST(PoolSource, NothingGoesOutTwice) {
   EXPECT_EQ(rig.pool().totals().received, 1u);
 }
 
+TEST(PoolSource, AnswersFindTheirSharesByIdOrInOrder) {
+  fake::PoolManners manners;
+  const ManualClock clock;
+  fake::StratumPool pool(quick_judge, clock, manners, 4);  // only to have a job to copy
+  const int connection = pool.open();
+  pool.feed(connection, R"({"id":1,"method":"login","params":{"login":"u"}})"
+                        "\n");
+  std::atomic<std::uint64_t> serials{0};
+  stratum::Session session({"u", "x", "agent", {}}, 1, serials, clock);
+  session.hello();
+  std::vector<stratum::Event> events;
+  ASSERT_TRUE(session.feed(pool.output(connection), events).ok());
+  ASSERT_NE(session.current_job(), nullptr);
+  for (std::uint64_t ticket = 1; ticket <= 4; ++ticket) {
+    ASSERT_TRUE(session.submit({ticket, {session.current_job()->serial, ticket, {}, ""}, false}).ok());
+  }
+  const auto say = [&](const std::string& text) {
+    events.clear();
+    EXPECT_TRUE(session.feed(text + "\n", events).ok());
+    return events.size() == 1 && events[0].kind == stratum::Event::Kind::answer ? events[0].answer.ticket : 0;
+  };
+  EXPECT_EQ(say(R"({"id":3,"result":{"status":"OK"}})"), 2u) << "ids count from 2";
+  EXPECT_EQ(say(R"({"id":3,"result":{"status":"OK"}})"), 0u) << "the same answer again is nobody's";
+  EXPECT_EQ(say(R"({"id":12345,"result":true})"), 0u);
+  EXPECT_EQ(say(R"({"id":1,"result":{"status":"OK"}})"), 1u);
+  EXPECT_EQ(say(R"({"id":null,"result":{"status":"OK"}})"), 3u);
+  EXPECT_EQ(say(R"({"result":null,"error":{"code":23}})"), 4u);
+  EXPECT_EQ(say(R"({"id":1,"result":true})"), 0u);
+  EXPECT_EQ(session.open_shares(), 0u);
+}
+
+TEST(PoolSource, ALoginWithoutAJobIsGivenUp) {
+  PoolRig rig({btm()});
+  rig.pool().manners().block_bits = 0;  // every job is impossible
+  rig.pool().new_block();
+  rig.run(59'000, 0, 1'000);
+  EXPECT_EQ(rig.report().phase, SourcePhase::waiting);
+  rig.run(2'000);
+  EXPECT_THAT(rig.report().detail, HasSubstr("no job for 60 s"));
+  rig.pool().manners().block_bits = 0x1e00000000011b68;
+  rig.pool().new_block();
+  rig.run(5'000);
+  EXPECT_EQ(rig.report().phase, SourcePhase::connected);
+}
+
 TEST(PoolSource, ABrokenLineMakesOpenSharesUnknown) {
   PoolRig rig({btm()});
   rig.run(300);
