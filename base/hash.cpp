@@ -42,6 +42,23 @@ Hash32 sha256(ByteView bytes) {
   return hasher.update(bytes).finish();
 }
 
+Hash32 sha3_256(ByteView bytes) {
+  struct Context {
+    EVP_MD_CTX* ctx = EVP_MD_CTX_new();
+    bool chosen = false;  // naming the digest again would look it up again
+    ~Context() { EVP_MD_CTX_free(ctx); }
+  };
+  thread_local Context c;
+  Hash32 out{};
+  unsigned size = 0;
+  c.chosen = EVP_DigestInit_ex(c.ctx, c.chosen ? nullptr : EVP_sha3_256(), nullptr) == 1;
+  if (!c.chosen || EVP_DigestUpdate(c.ctx, bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(c.ctx, out.data(), &size) != 1 || size != out.size()) {
+    std::abort();  // only when OpenSSL has no SHA-3 or no memory
+  }
+  return out;
+}
+
 Hash32 hmac_sha256(ByteView key, ByteView message) {
   Hash32 out{};
   unsigned len = 0;

@@ -7,6 +7,7 @@
 #include "kernels/backend/discover.h"
 #include "kernels/match/rows.h"
 #include "kernels/selftest.h"
+#include "kernels/tensority/rows.h"
 
 #ifndef SPARKMILL_HAVE_OPENCL
 #define SPARKMILL_HAVE_OPENCL 0
@@ -32,6 +33,7 @@ namespace sparkmill::kernels {
 std::string_view name(Family family) {
   switch (family) {
     case Family::match: return "match";
+    case Family::tensority: return "tensority";
   }
   return "unknown";
 }
@@ -69,6 +71,7 @@ std::span<const Row> rows() {
 #if SPARKMILL_HAVE_TORCH
           match::torch_row(),
 #endif
+          tensority::reference_row(),
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;

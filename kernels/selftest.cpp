@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the known answers of kernels/match/vectors.h.
+// Runs the known answers of kernels/<family>/vectors.h.
 #include "kernels/selftest.h"
 
 #include <algorithm>
 #include <string>
 
 #include "kernels/match/known.h"
+#include "kernels/tensority/known.h"
+#include "kernels/tensority/tensority.h"
 
 namespace sparkmill::kernels {
 namespace {
@@ -41,6 +43,24 @@ Done match_self_test(std::string_view row_id, match::Kernel& kernel) {
   return done();
 }
 
+/// All answers in one batch; the oracle, a second a hash, gives the first alone.
+Done tensority_self_test(std::string_view row_id, tensority::Kernel& kernel) {
+  const auto known = tensority::known_answers();
+  const std::size_t count = kernel.row_id() == "tensority/reference" ? 1 : known.size();
+  SPARKMILL_ASSIGN(const auto epoch, tensority::Epoch::build(tensority::known_seed()));
+  std::vector<Hash32> headers, results(count);
+  for (const tensority::KnownAnswer& k : known.first(count)) headers.push_back(k.header_hash);
+  SPARKMILL_TRY(kernel.hash(*epoch, headers, results, StopToken()));
+  for (std::size_t k = 0; k < count; ++k) {
+    if (results[k] == known[k].result) continue;
+    return fail(
+        Status::self_test_failed,
+        "row " + std::string(row_id) + ", known answer \"" + std::string(known[k].name) + "\": the hash is wrong",
+        "this device or its driver computes wrong results; it must not be used");
+  }
+  return done();
+}
+
 }  // namespace
 
 Done self_test(Family family, std::string_view row_id, Kernel& kernel) {
@@ -49,6 +69,12 @@ Done self_test(Family family, std::string_view row_id, Kernel& kernel) {
       auto* match_kernel = dynamic_cast<match::Kernel*>(&kernel);
       if (match_kernel == nullptr) return fail(Status::internal, std::string(row_id) + " is not a match kernel");
       return match_self_test(row_id, *match_kernel);
+    }
+    case Family::tensority: {
+      auto* tensority_kernel = dynamic_cast<tensority::Kernel*>(&kernel);
+      if (tensority_kernel == nullptr)
+        return fail(Status::internal, std::string(row_id) + " is not a tensority kernel");
+      return tensority_self_test(row_id, *tensority_kernel);
     }
   }
   return fail(Status::internal, "no self-test for this family");

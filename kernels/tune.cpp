@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times each row on growing squares of tiles of synthetic templates: warm-up, repetitions, median.
+// Times each row on slices of growing size: warm-up, repetitions, median. match: squares of tiles of synthetic
+// templates; tensority: hashes of made-up headers with one seed.
 #include "kernels/tune.h"
 
 #include <algorithm>
@@ -7,24 +8,43 @@
 
 #include "kernels/match/match.h"
 #include "kernels/registry.h"
+#include "kernels/tensority/known.h"
+#include "kernels/tensority/tensority.h"
 
 namespace sparkmill::kernels {
 namespace {
 
 constexpr std::uint32_t kN = 2048;
-constexpr std::uint32_t kSides[] = {1, 2, 4, 8, 16, 32, 64};  // tiles on each side of the square
+constexpr unsigned kSizes = 7;  // each twice (match: four times) the one before
 constexpr unsigned kRepetitions = 5;
 constexpr double kGoodEnough = 0.97;
 
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// Masked random templates, threshold out of reach, digest on: what a real slice does, almost without hits.
+/// What one row is timed with. Sizes are numbered from 0.
 class Workload {
  public:
-  Workload() : predicate_(match::Predicate::make({{match::OpCode::leaf_dot, 0, 0, 1000, {}}}).value()) {}
+  virtual ~Workload() = default;
+  virtual std::uint64_t units(unsigned size) const = 0;
+  /// Makes the inputs of a size; not timed. `run` uses them.
+  virtual void set(unsigned size) = 0;
+  virtual Done run(const StopToken& stop) = 0;
+};
 
-  match::Task task(std::uint32_t side) {
+/// Masked random templates, threshold out of reach, digest on: what a real slice does, almost without hits.
+class MatchWorkload final : public Workload {
+ public:
+  explicit MatchWorkload(match::Kernel& kernel)
+      : kernel_(kernel), predicate_(match::Predicate::make({{match::OpCode::leaf_dot, 0, 0, 1000, {}}}).value()) {}
+
+  std::uint64_t units(unsigned size) const override {
+    const std::uint64_t rows = std::uint64_t{match::kTile} << size;
+    return rows * rows;
+  }
+  Done run(const StopToken& stop) override { return kernel_.run(task_, out_, stop); }
+  void set(unsigned size) override {
+    const std::uint32_t side = 1u << size;  // tiles on each side of the square
     const std::uint32_t rows = side * match::kTile;
     grow(requests_, rows, 0x9e3779b97f4a7c15);
     grow(users_, rows, 0xd1b54a32d192ed03);
@@ -33,12 +53,10 @@ class Workload {
       return match::Planes{reinterpret_cast<const std::uint8_t*>(data.data()), rows, kN, false, id + side};
     };
     field_ = {planes(requests_, 0x74756e6500000000), planes(users_, 0x74756e6500010000)};
-    match::Task t;
-    t.fields = {&field_, 1};
-    t.predicate = &predicate_;
-    t.words = &words_;
-    t.tiles = {0, side, 0, side};
-    return t;
+    task_.fields = {&field_, 1};
+    task_.predicate = &predicate_;
+    task_.words = &words_;
+    task_.tiles = {0, side, 0, side};
   }
 
  private:
@@ -56,22 +74,58 @@ class Workload {
     }
   }
 
+  match::Kernel& kernel_;
   match::Predicate predicate_;
   std::vector<std::uint64_t> requests_, users_;
   match::DigestWords words_;
   match::FieldPair field_;
+  match::Task task_;
+  match::TileResults out_;
 };
 
-/// Runs a task until `repetitions` are done or the time is over; at least once. Rates in units a second.
-Done repeat(match::Kernel& kernel, const match::Task& task, unsigned repetitions, double seconds, const StopToken& stop,
+/// Multiples of the row's own batch.
+class TensorityWorkload final : public Workload {
+ public:
+  TensorityWorkload(tensority::Kernel& kernel, std::shared_ptr<const tensority::Epoch> epoch)
+      : kernel_(kernel), epoch_(std::move(epoch)), batch_(std::max<std::size_t>(kernel.batch(), 1)) {}
+
+  std::uint64_t units(unsigned size) const override { return std::uint64_t{batch_} << size; }
+  Done run(const StopToken& stop) override { return kernel_.hash(*epoch_, headers_, results_, stop); }
+  void set(unsigned size) override {
+    results_.resize(units(size));
+    for (std::uint64_t h = headers_.size(); h < results_.size(); ++h) {
+      headers_.push_back(tensority::header_hash({}, h));
+    }
+    headers_.resize(results_.size());
+  }
+
+ private:
+  tensority::Kernel& kernel_;
+  std::shared_ptr<const tensority::Epoch> epoch_;
+  std::size_t batch_;
+  std::vector<Hash32> headers_, results_;
+};
+
+Result<std::unique_ptr<Workload>> make_workload(Family family, Kernel& kernel, const StopToken& stop) {
+  if (auto* match_kernel = dynamic_cast<match::Kernel*>(&kernel)) {
+    return std::unique_ptr<Workload>(std::make_unique<MatchWorkload>(*match_kernel));
+  }
+  if (auto* tensority_kernel = dynamic_cast<tensority::Kernel*>(&kernel)) {
+    SPARKMILL_ASSIGN(auto epoch, tensority::Epoch::build(tensority::known_seed(), stop));
+    return std::unique_ptr<Workload>(std::make_unique<TensorityWorkload>(*tensority_kernel, std::move(epoch)));
+  }
+  return fail(Status::internal, "not a " + std::string(name(family)) + " kernel");
+}
+
+/// Runs a workload until `repetitions` are done or the time is over; at least once. Rates in units a second.
+Done repeat(Workload& workload, unsigned size, unsigned repetitions, double seconds, const StopToken& stop,
             std::vector<double>& rates) {
-  match::TileResults out;
-  const double units = static_cast<double>(task.tiles.tiles()) * match::kTile * match::kTile;
+  const double units = static_cast<double>(workload.units(size));
   const auto start = Clock::now();
   rates.clear();
   while (rates.empty() || (rates.size() < repetitions && seconds_since(start) < seconds)) {
     const auto begin = Clock::now();
-    SPARKMILL_TRY(kernel.run(task, out, stop));
+    SPARKMILL_TRY(workload.run(stop));
     rates.push_back(units / std::max(seconds_since(begin), 1e-9));
   }
   std::sort(rates.begin(), rates.end());
@@ -79,27 +133,26 @@ Done repeat(match::Kernel& kernel, const match::Task& task, unsigned repetitions
 }
 
 struct Point {
-  std::uint32_t side = 1;
+  unsigned size = 0;
   std::vector<double> rates;
   double median() const { return rates[rates.size() / 2]; }
-  std::uint64_t units() const { return std::uint64_t{side} * side * match::kTile * match::kTile; }
 };
 
-Done measure(match::Kernel& kernel, Workload& workload, double seconds, const TuneSettings& settings,
-             const StopToken& stop, Tuned& result) {
+Done measure(Workload& workload, double seconds, const TuneSettings& settings, const StopToken& stop, Tuned& result) {
   const auto start = Clock::now();
   std::vector<double> warm;
-  SPARKMILL_TRY(repeat(kernel, workload.task(1), 2, seconds / 10, stop, warm));
+  workload.set(0);
+  SPARKMILL_TRY(repeat(workload, 0, 2, seconds / 10, stop, warm));
   std::vector<Point> points;
   double expected = warm.back();  // units a second
-  for (const std::uint32_t side : kSides) {
-    Point point{side, {}};
-    const double once = static_cast<double>(point.units()) / expected;
+  for (unsigned size = 0; size < kSizes; ++size) {
+    Point point{size, {}};
+    const double once = static_cast<double>(workload.units(size)) / expected;
     const double left = seconds - seconds_since(start);
     if (!points.empty() && (once * 1000 > settings.slice_ms || once * 2 > left)) break;
-    const match::Task task = workload.task(side);
-    if (once * (kRepetitions + 1) < left) SPARKMILL_TRY(repeat(kernel, task, 1, 0, stop, warm));  // uploads, caches
-    SPARKMILL_TRY(repeat(kernel, task, kRepetitions, std::max(left / 2, once), stop, point.rates));
+    workload.set(size);
+    if (once * (kRepetitions + 1) < left) SPARKMILL_TRY(repeat(workload, size, 1, 0, stop, warm));  // uploads, caches
+    SPARKMILL_TRY(repeat(workload, size, kRepetitions, std::max(left / 2, once), stop, point.rates));
     expected = std::max(expected, point.median());
     points.push_back(std::move(point));
   }
@@ -108,7 +161,7 @@ Done measure(match::Kernel& kernel, Workload& workload, double seconds, const Tu
   const auto chosen = std::find_if(points.begin(), points.end(),
                                    [&](const Point& p) { return p.median() >= kGoodEnough * fastest->median(); });
   result.units_per_s = chosen->median();
-  result.batch_units = chosen->units();
+  result.batch_units = workload.units(chosen->size);
   result.spread = (chosen->rates.back() - chosen->rates.front()) / chosen->median();
   return done();
 }
@@ -133,28 +186,28 @@ Result<std::vector<const Row*>> candidates(Family family, const Device& device, 
   return list;
 }
 
+Done tune_row(const Row& row, const Device& device, double seconds, const TuneSettings& settings, const StopToken& stop,
+              Tuned& result) {
+  SPARKMILL_ASSIGN(const auto kernel, make_tested(row, device));
+  SPARKMILL_ASSIGN(const auto workload, make_workload(row.family, *kernel, stop));
+  return measure(*workload, seconds, settings, stop, result);
+}
+
 }  // namespace
 
 Result<std::vector<Tuned>> tune(Family family, const Device& device, const TuneSettings& settings,
                                 const StopToken& stop) {
   SPARKMILL_ASSIGN(const std::vector<const Row*> list, candidates(family, device, settings));
-  Workload workload;
   std::vector<Tuned> results;
   for (const Row* row : list) {
     if (stop.stop_requested()) return fail(Status::cancelled, "tuning was stopped");
     Tuned result;
     result.row_id = row->id();
     result.revision = row->revision;
-    auto kernel = make_tested(*row, device);
-    auto* match_kernel = kernel ? dynamic_cast<match::Kernel*>(kernel->get()) : nullptr;
-    if (match_kernel == nullptr) {
-      result.error = kernel ? "not a match kernel" : kernel.error().message;
-    } else {
-      const double seconds = settings.budget_ms / 1000.0 / static_cast<double>(list.size());
-      const Done measured = measure(*match_kernel, workload, seconds, settings, stop, result);
-      if (measured.status() == Status::cancelled) return measured.error();
-      if (!measured) result.error = measured.error().message;
-    }
+    const double seconds = settings.budget_ms / 1000.0 / static_cast<double>(list.size());
+    const Done measured = tune_row(*row, device, seconds, settings, stop, result);
+    if (measured.status() == Status::cancelled) return measured.error();
+    if (!measured) result.error = measured.error().message;
     results.push_back(std::move(result));
   }
   std::stable_sort(results.begin(), results.end(),

@@ -18,7 +18,8 @@ struct TuneSettings {
   bool include_reference = false;  ///< the oracle is never worth choosing; measured only on demand
 };
 
-/// One measured row. Units are those of the job table (match: pairs x leaves, weighted by n / 2048).
+/// One measured row. Units are those of the job table (match: pairs x leaves, weighted by n / 2048;
+/// tensority: hashes).
 struct Tuned {
   std::string row_id;             ///< "match/cpu/avx512"
   unsigned revision = 0;          ///< Row::revision when measured

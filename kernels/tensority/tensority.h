@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Contract of the family `tensority`: the proof-of-work hash of Bytom. tensority(header_hash, seed) -> result, where the
-// seed gives 256 matrices of 256 x 256 signed bytes (an Epoch, 26 ms of one core, good for 256 blocks) and the header
-// hash picks 4 x 64 of them, multiplied and folded in four chains.
+// Contract of the family `tensority`: the proof-of-work hash of Bytom. tensority(header_hash, seed) -> result, where
+// the seed gives 256 matrices of 256 x 256 signed bytes (an Epoch, 26 ms of one core, good for 256 blocks) and the
+// header hash picks 4 x 64 of them, multiplied and folded in four chains.
 //
 // Cost of a hash: 4 * 63 products of 256^3 = 4,227,858,432 multiply-accumulates of int8. All arithmetic is integer
 // modulo 2^16: every row gives the same bits. Source: "Tensority" specification 1 and 2. Variable time: nothing is
@@ -55,6 +55,9 @@ std::array<std::array<std::uint8_t, 32>, kChains> sequences(const Hash32& header
 /// header_hash of a 136-byte preimage whose last 8 bytes are the nonce, u64 little-endian (Tensority page 4.2).
 using Preimage = std::array<std::uint8_t, 136>;
 Hash32 header_hash(const Preimage& preimage, std::uint64_t nonce);
+
+/// The last two stages of a hash: the sum of the four chain results (mod 256), folded by rows and hashed (2.4, 2.5).
+Hash32 finish(std::span<const std::uint8_t, kMatrixBytes> sum);
 
 /// result <= target, both read as little-endian 256-bit numbers.
 bool meets(const Hash32& result, const Hash32& target);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/ledger/chain.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
 #include "base/file.h"
@@ -22,15 +20,6 @@ std::uint32_t runs(std::uint32_t length) { return (length + kRun - 1) / kRun; }
 }  // namespace
 
 std::uint64_t ChainParams::blocks_per_day() const { return economy::blocks_per_day(interval_ms); }
-
-Hash32 sha3_256(ByteView bytes) {
-  Hash32 out{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_sha3_256(), nullptr) != 1 || size != out.size()) {
-    std::abort();  // only when OpenSSL has no SHA-3 or no memory
-  }
-  return out;
-}
 
 Hash32 header_hash(const Header& h) {
   ByteWriter inner;

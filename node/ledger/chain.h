@@ -39,8 +39,6 @@ struct Header {
 /// SHA3("entryid:blockheader:" | SHA3(136-byte preimage)).
 Hash32 header_hash(const Header& header);
 
-Hash32 sha3_256(ByteView bytes);
-
 /// beacon[h] = H("sparkmill/beacon/v1" | block_hash[h] | s_h).
 Hash32 beacon(const Hash32& block_hash, const Hash32& secret);
 

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of the family `tensority`, one function a row; kernels/registry.cpp lists them. A missing file is a missing
+// row.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace sparkmill::tensority {
+
+kernels::Row reference_row();
+
+}  // namespace sparkmill::tensority
