@@ -104,9 +104,9 @@ cudaError_t launch_dot(const ChainArgs& args, cudaStream_t stream) {
   return cudaGetLastError();
 }
 
-cudaError_t launch_tail(const sm_u32* states, Form form, sm_u32 count, sm_u32* messages, sm_u64* results,
+cudaError_t launch_tail(const sm_u32* states, CudaForm form, sm_u32 count, sm_u32* messages, sm_u64* results,
                         cudaStream_t stream) {
-  if (form == Form::dot) {
+  if (form == CudaForm::dot) {
     tail<false><<<count, kBlockThreads, 0, stream>>>(states, messages);
   } else {
     tail<true><<<count, kBlockThreads, 0, stream>>>(states, messages);

@@ -69,12 +69,11 @@ SM_FN sm_u32 fold4(sm_u32 v0, sm_u32 v1, sm_u32 v2, sm_u32 v3) {
 #endif
 }
 
-/// The registers of A for k step s from the sums of its 32 columns: sums[4 j + i] as sum_cell numbers them.
+/// Half the registers of A for a k step (0 and 1, or 2 and 3) from the sums of its 16 columns, numbered 4 j + i as
+/// sum_cell does.
 SM_FN void next_fragment(const sm_u32* sums, sm_u32* a) {
   a[0] = fold4(sums[0], sums[1], sums[4], sums[5]);
   a[1] = fold4(sums[2], sums[3], sums[6], sums[7]);
-  a[2] = fold4(sums[8], sums[9], sums[12], sums[13]);
-  a[3] = fold4(sums[10], sums[11], sums[14], sums[15]);
 }
 
 /// Where a lane's row of 16 bytes lies for an ldmatrix of four cores: two neighbours along k, of 8 rows and the next 8.
@@ -110,7 +109,8 @@ SM_FN sm_u32 first_word(const unsigned char* matrix, sm_u32 at) {
   return sm_first4(word);
 }
 
-// ---- chains without tensor cores: a thread has a row, its state is [word][row] ---------------------------------------
+// ---- chains without tensor cores: a thread has a row, its state is [word][row]
+// ---------------------------------------
 
 inline constexpr sm_u32 kDotRows = 64;  // of B staged at once
 struct alignas(16) Quad {
@@ -120,8 +120,8 @@ struct alignas(16) Quad {
 SM_FN void dot_first(sm_u32 row, const unsigned char* matrix, sm_u32* state) {
   for (sm_u32 w = 0; w < 64; ++w) {
     const unsigned char* b = matrix + 4 * w * SM_DIM + row;
-    state[w * SM_DIM + row] = sm_first4(b[0] | (sm_u32)b[SM_DIM] << 8 | (sm_u32)b[2 * SM_DIM] << 16 |
-                                        (sm_u32)b[3 * SM_DIM] << 24);
+    state[w * SM_DIM + row] =
+        sm_first4(b[0] | (sm_u32)b[SM_DIM] << 8 | (sm_u32)b[2 * SM_DIM] << 16 | (sm_u32)b[3 * SM_DIM] << 24);
   }
 }
 SM_FN void dot_load(sm_u32 row, const sm_u32* state, sm_u32* a) {
@@ -152,7 +152,8 @@ SM_FN void dot_rows(sm_u32 row, const sm_u32* a, sm_u32 first, const Quad* stage
   }
 }
 
-// ---- after the chains: sum, row fold ---------------------------------------------------------------------------------
+// ---- after the chains: sum, row fold
+// ---------------------------------------------------------------------------------
 
 inline constexpr sm_u32 kFoldedWords = 16 * 64;  // shared memory of a block
 
@@ -182,7 +183,8 @@ SM_FN void tail_level(sm_u32 id, sm_u32 rows, sm_u32* folded) {
   for (sm_u32 k = id; k < rows * 64; k += kBlockThreads) folded[k] = sm_fnv(folded[k], folded[k + rows * 64]);
 }
 
-// ---- hits of a launch ------------------------------------------------------------------------------------------------
+// ---- hits of a launch
+// ------------------------------------------------------------------------------------------------
 
 /// Shared memory of the block that collects: counts and best places of the threads' parts.
 struct Parts {

@@ -7,12 +7,9 @@
 #include <cstdint>
 
 #include "kernels/tensority/cuda_block.h"
+#include "kernels/tensority/cuda_form.h"
 
 namespace sparkmill::tensority::device {
-
-/// How chains are computed: packed dot products (compute capability 6.1 and on), mma.sync (8.0 and on), or wgmma (9.0
-/// only). The latter two share packed matrices and the layout of states.
-enum class Form : std::uint8_t { dot, mma, wgmma };
 
 /// Header hashes or nonces to index sequences, 128 bytes a hash.
 struct FrontArgs {
@@ -43,12 +40,12 @@ cudaError_t prepare_wgmma();
 /// Packs an epoch for the forms with tensor cores.
 cudaError_t launch_pack(const unsigned char* list, sm_u32* matrices, sm_u32* first, cudaStream_t stream);
 cudaError_t launch_front(const FrontArgs& args, cudaStream_t stream);
-/// `processors`: multiprocessors of the device.
 cudaError_t launch_dot(const ChainArgs& args, cudaStream_t stream);
+/// `processors`: multiprocessors of the device, which take the chains in turn.
 cudaError_t launch_mma(const ChainArgs& args, std::uint32_t processors, cudaStream_t stream);
 cudaError_t launch_wgmma(const ChainArgs& args, std::uint32_t processors, cudaStream_t stream);
 /// States of `count` hashes to results; `messages` holds 64 words a hash.
-cudaError_t launch_tail(const sm_u32* states, Form form, sm_u32 count, sm_u32* messages, sm_u64* results,
+cudaError_t launch_tail(const sm_u32* states, CudaForm form, sm_u32 count, sm_u32* messages, sm_u64* results,
                         cudaStream_t stream);
 /// hits: count + 2 words, see collect_write. Requires count > 0.
 cudaError_t launch_collect(const sm_u64* results, const sm_u64* target, sm_u32 count, sm_u32* hits,

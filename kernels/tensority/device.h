@@ -8,11 +8,11 @@
 #include "kernels/backend/dialect.h"
 #endif
 
-#define SM_DIM 256               // rows and columns of a matrix
-#define SM_STATE_WORDS 16384     // 32-bit words of a matrix
-#define SM_CHAINS 4              // chains of a hash
-#define SM_STEPS 64              // matrices of a chain; the first costs no multiplication
-#define SM_SEQUENCE_BYTES 128    // index sequences of a hash: SM_CHAINS of 32 bytes
+#define SM_DIM 256             // rows and columns of a matrix
+#define SM_STATE_WORDS 16384   // 32-bit words of a matrix
+#define SM_CHAINS 4            // chains of a hash
+#define SM_STEPS 64            // matrices of a chain; the first costs no multiplication
+#define SM_SEQUENCE_BYTES 128  // index sequences of a hash: SM_CHAINS of 32 bytes
 #define SM_FNV_PRIME 0x01000193u
 
 // ---- SHA3-256 ------------------------------------------------------------------------------------------------------
@@ -100,8 +100,8 @@ SM_FN void sm_header_hash(const sm_u64* preimage, sm_u64* d) {
   sm_u64 s[25], inner[4];
   sm_sha3_136(preimage, inner);
   sm_zero_state(s);
-  s[0] = 0x3a64697972746e65ul;  // "entryid:"
-  s[1] = 0x6165686b636f6c62ul;  // "blockhea"
+  s[0] = 0x3a64697972746e65ul;           // "entryid:"
+  s[1] = 0x6165686b636f6c62ul;           // "blockhea"
   s[2] = 0x3a726564ul | inner[0] << 32;  // "der:" and the inner digest from here on
   s[3] = inner[0] >> 32 | inner[1] << 32;
   s[4] = inner[1] >> 32 | inner[2] << 32;
@@ -153,9 +153,7 @@ SM_FN sm_i32 sm_dot4_plain(sm_u32 a, sm_u32 b, sm_i32 acc) {
 #endif
 
 /// Sums modulo 256 of four bytes each: carries stop at bit 7 of each byte.
-SM_FN sm_u32 sm_add4(sm_u32 a, sm_u32 b) {
-  return ((a & 0x7f7f7f7fu) + (b & 0x7f7f7f7fu)) ^ ((a ^ b) & 0x80808080u);
-}
+SM_FN sm_u32 sm_add4(sm_u32 a, sm_u32 b) { return ((a & 0x7f7f7f7fu) + (b & 0x7f7f7f7fu)) ^ ((a ^ b) & 0x80808080u); }
 
 /// One step of the row fold: the upper row's word, then the lower one.
 SM_FN sm_u32 sm_fnv(sm_u32 upper, sm_u32 lower) { return (upper * SM_FNV_PRIME) ^ lower; }
@@ -188,8 +186,6 @@ SM_FN int sm_compare(const sm_u64* a, const sm_u64* b) {
 
 /// First and end of the part of `count` results that item `id` of `items` looks through: parts follow each other, so
 /// hits stay in order.
-SM_FN sm_u32 sm_part(sm_u32 id, sm_u32 items, sm_u32 count) {
-  return (sm_u32)((sm_u64)count * id / items);
-}
+SM_FN sm_u32 sm_part(sm_u32 id, sm_u32 items, sm_u32 count) { return (sm_u32)((sm_u64)count * id / items); }
 
 #endif

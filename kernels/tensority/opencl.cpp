@@ -101,7 +101,8 @@ Result<std::unique_ptr<kernels::Kernel>> OpenclKernel::make(const kernels::Devic
     const std::uint64_t units = std::max<std::uint64_t>(1, ocl::device_number(*cl, f.id, CL_DEVICE_MAX_COMPUTE_UNITS));
     // A group a core of a CPU, four groups a multiprocessor of a GPU.
     k->batch_ = std::clamp<std::uint64_t>(k->columns_ ? (units + kChains - 1) / kChains : units, 1, 1024);
-    packed_dot = ocl::device_text(*cl, f.id, CL_DEVICE_EXTENSIONS).find("cl_khr_integer_dot_product") != std::string::npos;
+    packed_dot =
+        ocl::device_text(*cl, f.id, CL_DEVICE_EXTENSIONS).find("cl_khr_integer_dot_product") != std::string::npos;
   }
   // A driver may name the extension and still not compile it for this version of the language.
   if (!packed_dot || k->columns_ || !k->build(true)) SPARKMILL_TRY(k->build(false));
@@ -178,8 +179,8 @@ Done OpenclKernel::chains(Upload& epoch, std::size_t count, const StopToken& sto
   for (std::uint64_t step = 0; step < kSteps;) {
     if (stop.stop_requested()) return fail(Status::cancelled, "tensority: stopped between launches");
     const std::uint64_t steps = std::min<std::uint64_t>(pace_.units(), kSteps - step);
-    SPARKMILL_TRY(chain_.args(epoch.list, sequences_, state_, static_cast<cl_uint>(step),
-                              static_cast<cl_uint>(step + steps)));
+    SPARKMILL_TRY(
+        chain_.args(epoch.list, sequences_, state_, static_cast<cl_uint>(step), static_cast<cl_uint>(step + steps)));
     const auto begin = std::chrono::steady_clock::now();
     SPARKMILL_TRY(chain_.launch(count * kChains, chain_items_));
     SPARKMILL_TRY(context_->finish());
@@ -205,7 +206,8 @@ Done OpenclKernel::run(Upload& epoch, const Source& from, std::size_t count, con
 
 Done OpenclKernel::hash(const Epoch& epoch, std::span<const Hash32> headers, std::span<Hash32> out,
                         const StopToken& stop) {
-  if (headers.size() != out.size()) return fail(Status::bad_argument, "tensority: as many results as headers are needed");
+  if (headers.size() != out.size())
+    return fail(Status::bad_argument, "tensority: as many results as headers are needed");
   if (headers.empty()) return done();
   SPARKMILL_ASSIGN(Upload * list, upload(epoch));
   for (std::size_t at = 0; at < headers.size();) {
@@ -218,9 +220,9 @@ Done OpenclKernel::hash(const Epoch& epoch, std::span<const Hash32> headers, std
 }
 
 Result<SearchResult> OpenclKernel::search(const SearchTask& task, const StopToken& stop) {
+  SPARKMILL_TRY(check(task));
   SearchResult out;
   if (task.count == 0) return out;
-  SPARKMILL_TRY(check_search(task));
   SPARKMILL_ASSIGN(Upload * list, upload(*task.epoch));
   SPARKMILL_TRY(context_->write(preimage_, 0, task.preimage.data(), task.preimage.size()));
   SPARKMILL_TRY(context_->write(target_, 0, task.target.data(), task.target.size()));
@@ -259,8 +261,8 @@ kernels::Probe probe(const kernels::Device& device) {
     if (ocl::device_number(*cl, f.id, CL_DEVICE_ENDIAN_LITTLE) == 0) return {false, "it is big-endian"};
     if (ocl::device_number(*cl, f.id, CL_DEVICE_COMPILER_AVAILABLE) == 0)
       return {false, "its OpenCL driver has no compiler"};
-    const bool dot = ocl::device_text(*cl, f.id, CL_DEVICE_EXTENSIONS).find("cl_khr_integer_dot_product") !=
-                     std::string::npos;
+    const bool dot =
+        ocl::device_text(*cl, f.id, CL_DEVICE_EXTENSIONS).find("cl_khr_integer_dot_product") != std::string::npos;
     return {true, l.on_cpu ? "OpenCL on a CPU, 16-bit vectors"
                            : fmt::format("OpenCL, {}", dot ? "packed dot products" : "no packed dot products")};
   }

@@ -8,5 +8,8 @@
 namespace sparkmill::tensority {
 
 kernels::Row reference_row();
+kernels::Row opencl_row();  ///< built when SPARKMILL_HAVE_OPENCL
+kernels::Row cuda_row();    ///< built when SPARKMILL_HAVE_CUDA
+kernels::Row torch_row();   ///< built when SPARKMILL_HAVE_TORCH
 
 }  // namespace sparkmill::tensority
