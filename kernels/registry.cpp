@@ -72,6 +72,9 @@ std::span<const Row> rows() {
           match::torch_row(),
 #endif
           tensority::reference_row(),
+#if SPARKMILL_HAVE_X86
+          tensority::amx_row(), tensority::avx512_row(), tensority::avx2_row(),
+#endif
 #if SPARKMILL_HAVE_OPENCL
           tensority::opencl_row(),
 #endif

@@ -9,10 +9,16 @@
 
 namespace sparkmill::kernels {
 
-enum class Isa { avx2, avx512 };
+enum class Isa {
+  avx2,
+  avx512,      ///< with VPOPCNTDQ and BITALG
+  avx512vnni,  ///< without them, with VNNI
+  amx,         ///< avx512vnni and int8 tiles
+};
 
 /// Yes or no with a sentence: which bits CPUID shows, which one is missing, or that XCR0 withholds the registers.
 /// Covers every flag of cmake/isa.cmake, since the compiler may use any of them.
+/// For `amx` it also asks the system, once a process, to let us use the tiles.
 Probe probe_isa(Isa isa);
 
 /// Names of the instruction set bits found that matter here ("avx2 bmi2 avx512f ..."), for machine cards.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPUID and XGETBV, read once.
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdint>
 #include <vector>
 
@@ -14,29 +17,40 @@ namespace {
 
 enum Register { eax, ebx, ecx, edx };
 
-/// One CPUID bit: leaf 1 or 7, register, bit; and the lowest ISA of ours that needs it.
+/// Sets of our ISAs, one bit each.
+constexpr unsigned set(Isa isa) { return 1u << static_cast<unsigned>(isa); }
+constexpr unsigned kTiles = set(Isa::amx);
+constexpr unsigned kVnni = set(Isa::avx512vnni) | kTiles;
+constexpr unsigned kCounting = set(Isa::avx512);
+constexpr unsigned kWide = kCounting | kVnni;
+constexpr unsigned kAll = set(Isa::avx2) | kWide;
+
+/// One CPUID bit: leaf 1 or 7, register, bit; and which ISAs of ours need it.
 struct Feature {
   const char* name;
   unsigned leaf;
   Register reg;
   unsigned bit;
-  Isa needed_by;
+  unsigned needed_by;
 };
 
 constexpr Feature kFeatures[] = {
-    {"popcnt", 1, ecx, 23, Isa::avx2},
-    {"fma", 1, ecx, 12, Isa::avx2},
-    {"avx", 1, ecx, 28, Isa::avx2},
-    {"avx2", 7, ebx, 5, Isa::avx2},
-    {"bmi1", 7, ebx, 3, Isa::avx2},
-    {"bmi2", 7, ebx, 8, Isa::avx2},
-    {"avx512f", 7, ebx, 16, Isa::avx512},
-    {"avx512dq", 7, ebx, 17, Isa::avx512},
-    {"avx512cd", 7, ebx, 28, Isa::avx512},
-    {"avx512bw", 7, ebx, 30, Isa::avx512},
-    {"avx512vl", 7, ebx, 31, Isa::avx512},
-    {"avx512bitalg", 7, ecx, 12, Isa::avx512},
-    {"avx512vpopcntdq", 7, ecx, 14, Isa::avx512},
+    {"popcnt", 1, ecx, 23, kAll},
+    {"fma", 1, ecx, 12, kAll},
+    {"avx", 1, ecx, 28, kAll},
+    {"avx2", 7, ebx, 5, kAll},
+    {"bmi1", 7, ebx, 3, kAll},
+    {"bmi2", 7, ebx, 8, kAll},
+    {"avx512f", 7, ebx, 16, kWide},
+    {"avx512dq", 7, ebx, 17, kWide},
+    {"avx512cd", 7, ebx, 28, kWide},
+    {"avx512bw", 7, ebx, 30, kWide},
+    {"avx512vl", 7, ebx, 31, kWide},
+    {"avx512bitalg", 7, ecx, 12, kCounting},
+    {"avx512vpopcntdq", 7, ecx, 14, kCounting},
+    {"avx512vnni", 7, ecx, 11, kVnni},
+    {"amx_tile", 7, edx, 24, kTiles},
+    {"amx_int8", 7, edx, 25, kTiles},
 };
 
 struct Found {
@@ -63,16 +77,34 @@ const Found& found() {
   return result;
 }
 
+/// Linux hands out the 8 KiB of tile registers only on request.
+bool tiles_allowed() {
+#if defined(__x86_64__) && defined(SYS_arch_prctl)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  static const bool allowed = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return allowed;
+#else
+  return false;
+#endif
+}
+
+struct IsaText {
+  const char* label;
+  std::uint64_t state;  ///< bits of XCR0: XMM, YMM; opmask, ZMM; tiles
+};
+constexpr IsaText kTexts[] = {
+    {"AVX2", 0x06}, {"AVX-512 with VPOPCNTDQ", 0xe6}, {"AVX-512 with VNNI", 0xe6}, {"AMX with int8", 0x600e6}};
+
 }  // namespace
 
 Probe probe_isa(Isa isa) {
-  const char* label = isa == Isa::avx2 ? "AVX2" : "AVX-512 with VPOPCNTDQ";
+  const auto& [label, state] = kTexts[static_cast<unsigned>(isa)];
   for (const Feature& f : kFeatures) {
-    if (f.needed_by == Isa::avx512 && isa == Isa::avx2) continue;
-    if (!found().has(f)) return {false, std::string("the processor lacks ") + f.name + ", needed for " + label};
+    if ((f.needed_by & set(isa)) != 0 && !found().has(f)) {
+      return {false, std::string("the processor lacks ") + f.name + ", needed for " + label};
+    }
   }
-  const std::uint64_t state = isa == Isa::avx2 ? 0x06 : 0xe6;  // XMM, YMM; opmask, ZMM
-  if ((found().xcr0 & state) != state) {
+  if ((found().xcr0 & state) != state || (isa == Isa::amx && !tiles_allowed())) {
     return {false, std::string("the operating system does not save the registers of ") + label};
   }
   return {true, std::string(label) + ": present in the processor and enabled by the operating system"};

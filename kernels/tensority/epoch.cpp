@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix list of a seed: 128 chunks of scrypt's table, one serial chain of Salsa20/8 cores on 128-bit vectors.
+// The matrix list of a seed: 128 chunks of scrypt's table, one serial chain of Salsa20/8 cores.
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -10,83 +11,62 @@
 namespace sparkmill::tensority {
 namespace {
 
-using V4 = std::uint32_t __attribute__((vector_size(16)));
-
-/// A Salsa20 block by diagonals: vector 0 holds the words 0, 5, 10, 15, so that both kinds of round are the same four
-/// lines on whole vectors with a rotation of lanes between them. The whole table is kept in this order; only what goes
-/// to the matrices is put into natural order.
-constexpr unsigned kDiagonal[16] = {0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11};
-
 struct Item {
-  V4 v[8];  ///< words 0 to 15, then 16 to 31
+  std::uint32_t w[32];
 };
 
 constexpr unsigned kChunks = 128;
 constexpr unsigned kItems = 1024;
 constexpr unsigned kPoll = 256;  ///< items between looks at the stop token, about 25 us
 
+using Words = std::uint32_t[16];
+
 template <int kBits>
-V4 rotl(V4 x) {
-  return (x << kBits) | (x >> (32 - kBits));
+inline void step(Words& x, unsigned to, unsigned a, unsigned b) {
+  x[to] ^= std::rotl(x[a] + x[b], kBits);
 }
 
-/// b[0..3] = salsa20/8(b xor with).
-inline void salsa(V4* b, const V4* with) {
-  const V4 in0 = b[0] ^ with[0], in1 = b[1] ^ with[1], in2 = b[2] ^ with[2], in3 = b[3] ^ with[3];
-  V4 x0 = in0, x1 = in1, x2 = in2, x3 = in3;
-  for (int round = 0; round < 8; round += 2) {
-    x1 ^= rotl<7>(x0 + x3);
-    x2 ^= rotl<9>(x1 + x0);
-    x3 ^= rotl<13>(x2 + x1);
-    x0 ^= rotl<18>(x3 + x2);
-    const V4 y1 = __builtin_shufflevector(x3, x3, 1, 2, 3, 0);
-    x2 = __builtin_shufflevector(x2, x2, 2, 3, 0, 1);
-    x3 = __builtin_shufflevector(x1, x1, 3, 0, 1, 2);
-    x1 = y1;
-    x1 ^= rotl<7>(x0 + x3);
-    x2 ^= rotl<9>(x1 + x0);
-    x3 ^= rotl<13>(x2 + x1);
-    x0 ^= rotl<18>(x3 + x2);
-    const V4 z1 = __builtin_shufflevector(x3, x3, 1, 2, 3, 0);
-    x2 = __builtin_shufflevector(x2, x2, 2, 3, 0, 1);
-    x3 = __builtin_shufflevector(x1, x1, 3, 0, 1, 2);
-    x1 = z1;
+/// Half a double round: four quarter rounds side by side, so that four short chains run at once. Plain registers on
+/// purpose: the four chains in one vector would wait two cycles for each operation where a plain one takes one.
+inline void columns(Words& x) {
+  step<7>(x, 4, 0, 12), step<7>(x, 9, 5, 1), step<7>(x, 14, 10, 6), step<7>(x, 3, 15, 11);
+  step<9>(x, 8, 4, 0), step<9>(x, 13, 9, 5), step<9>(x, 2, 14, 10), step<9>(x, 7, 3, 15);
+  step<13>(x, 12, 8, 4), step<13>(x, 1, 13, 9), step<13>(x, 6, 2, 14), step<13>(x, 11, 7, 3);
+  step<18>(x, 0, 12, 8), step<18>(x, 5, 1, 13), step<18>(x, 10, 6, 2), step<18>(x, 15, 11, 7);
+}
+inline void rows(Words& x) {
+  step<7>(x, 1, 0, 3), step<7>(x, 6, 5, 4), step<7>(x, 11, 10, 9), step<7>(x, 12, 15, 14);
+  step<9>(x, 2, 1, 0), step<9>(x, 7, 6, 5), step<9>(x, 8, 11, 10), step<9>(x, 13, 12, 15);
+  step<13>(x, 3, 2, 1), step<13>(x, 4, 7, 6), step<13>(x, 9, 8, 11), step<13>(x, 14, 13, 12);
+  step<18>(x, 0, 3, 2), step<18>(x, 5, 4, 7), step<18>(x, 10, 9, 8), step<18>(x, 15, 14, 13);
+}
+
+/// b = salsa20/8(b xor with).
+inline void salsa(std::uint32_t* b, const std::uint32_t* with) {
+  Words x, in;
+  for (unsigned i = 0; i < 16; ++i) x[i] = in[i] = b[i] ^ with[i];
+  for (unsigned round = 0; round < 8; round += 2) {
+    columns(x);
+    rows(x);
   }
-  b[0] = in0 + x0;
-  b[1] = in1 + x1;
-  b[2] = in2 + x2;
-  b[3] = in3 + x3;
+  for (unsigned i = 0; i < 16; ++i) b[i] = in[i] + x[i];
 }
 
 inline void mix(Item& x) {
-  salsa(x.v, x.v + 4);
-  salsa(x.v + 4, x.v);
+  salsa(x.w, x.w + 16);
+  salsa(x.w + 16, x.w);
 }
 
-Item load(const std::uint8_t* bytes) {
-  std::uint32_t words[32];
-  std::memcpy(words, bytes, sizeof words);
-  Item item;
-  for (unsigned half = 0; half < 2; ++half) {
-    for (unsigned p = 0; p < 16; ++p) item.v[half * 4 + p / 4][p % 4] = words[half * 16 + kDiagonal[p]];
-  }
-  return item;
-}
-
-/// Item i of chunk c in natural order: even items make matrix 2c, odd ones 2c + 1, two items a row.
+/// Item i of chunk c: even items make matrix 2c, odd ones 2c + 1, two items a row.
 void store(const Item& item, unsigned chunk, unsigned i, std::int8_t* list) {
-  std::uint32_t diagonal[32], words[32];
-  std::memcpy(diagonal, item.v, sizeof diagonal);
-  for (unsigned half = 0; half < 2; ++half) {
-    for (unsigned p = 0; p < 16; ++p) words[half * 16 + kDiagonal[p]] = diagonal[half * 16 + p];
-  }
   std::int8_t* matrix = list + std::size_t{2 * chunk + i % 2} * kMatrixBytes;
-  std::memcpy(matrix + i / 4 * kDim + i / 2 % 2 * sizeof words, words, sizeof words);
+  std::memcpy(matrix + i / 4 * kDim + i / 2 % 2 * sizeof item.w, item.w, sizeof item.w);
 }
 
 /// All chunks in turn; false when stopped.
 bool fill(const Bytes& extended, std::int8_t* list, Item* table, const StopToken& stop) {
-  Item x = load(extended.data());
+  Item x;
+  std::memcpy(x.w, extended.data(), sizeof x.w);
   for (unsigned chunk = 0; chunk < kChunks; ++chunk) {
     for (unsigned i = 0; i < kItems; ++i) {
       if (i % kPoll == 0 && stop.stop_requested()) return false;
@@ -96,8 +76,8 @@ bool fill(const Bytes& extended, std::int8_t* list, Item* table, const StopToken
     }
     for (unsigned i = 0; i < kItems; ++i) {
       if (i % kPoll == 0 && stop.stop_requested()) return false;
-      const Item& other = table[x.v[4][0] % kItems];  // word 16
-      for (unsigned k = 0; k < 8; ++k) x.v[k] ^= other.v[k];
+      const Item& other = table[x.w[16] % kItems];
+      for (unsigned k = 0; k < 32; ++k) x.w[k] ^= other.w[k];
       mix(x);
     }
   }

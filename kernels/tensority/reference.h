@@ -3,6 +3,7 @@
 // every other row and Epoch::build are compared with; about a second a hash.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "kernels/tensority/tensority.h"
@@ -24,5 +25,14 @@ bool chain(std::span<const std::int8_t, kListBytes> list, const std::array<std::
            Step step, void* context);
 /// 2.4: a sum of four chain results, folded to 256 bytes.
 std::array<std::uint8_t, 256> fold_rows(std::span<const std::uint8_t, kMatrixBytes> sum);
+
+/// One stage of a hash as the vector files name it: a JSON pointer such as "/chain_0_after_step/32" and the hex of the
+/// stage, of its first bytes, or of its SHA3-256.
+struct Stage {
+  std::string name;
+  std::string hex;
+};
+/// All stages of a hash from the seed on, a second or two.
+std::vector<Stage> trace(const Hash32& header_hash, const Hash32& seed);
 
 }  // namespace sparkmill::tensority::reference

@@ -8,6 +8,9 @@
 namespace sparkmill::tensority {
 
 kernels::Row reference_row();
+kernels::Row avx2_row();
+kernels::Row avx512_row();  ///< needs VNNI
+kernels::Row amx_row();
 kernels::Row opencl_row();  ///< built when SPARKMILL_HAVE_OPENCL
 kernels::Row cuda_row();    ///< built when SPARKMILL_HAVE_CUDA
 kernels::Row torch_row();   ///< built when SPARKMILL_HAVE_TORCH

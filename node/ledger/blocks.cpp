@@ -4,6 +4,7 @@
 #include "node/ledger/economy.h"
 #include "node/ledger/ledger.h"
 #include "node/ledger/rows.h"
+#include "verify/chain/header.h"
 #include "verify/merkle/merkle.h"
 
 namespace sparkmill::node {
@@ -43,7 +44,8 @@ Result<AppendedBlock> Ledger::append_locked(std::uint64_t now_ms, std::uint64_t 
         .run();
   }
   b.beacon_anchor = next ? next->anchor() : beacon_->anchor();
-  b.hash = header_hash({b.height, b.previous, b.time_ms, b.receipts_root, b.beacon_anchor, b.bits, b.nonce});
+  b.hash = chain::header_hash(
+      {chain::kBlockVersion, b.height, b.previous, b.time_ms, b.receipts_root, b.beacon_anchor, b.bits, b.nonce});
   b.beacon = beacon(b.hash, b.beacon_secret);
 
   std::uint64_t carry_workers = 0;

@@ -21,15 +21,6 @@ std::uint32_t runs(std::uint32_t length) { return (length + kRun - 1) / kRun; }
 
 std::uint64_t ChainParams::blocks_per_day() const { return economy::blocks_per_day(interval_ms); }
 
-Hash32 header_hash(const Header& h) {
-  ByteWriter inner;
-  inner.u64(kBlockVersion).u64(h.height).bytes(h.previous).u64(h.time_ms);
-  inner.bytes(h.receipts_root).bytes(h.beacon_anchor).u64(h.bits).u64(h.nonce);
-  ByteWriter outer;
-  outer.bytes("entryid:blockheader:").bytes(sha3_256(inner.data()));
-  return sha3_256(outer.data());
-}
-
 Hash32 beacon(const Hash32& block_hash, const Hash32& secret) {
   ByteWriter w;
   w.bytes("sparkmill/beacon/v1").bytes(block_hash).bytes(secret);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chain parameters, block headers (Tensority page 4.2) and the beacon: a hash chain of secrets, one revealed with each
-// block (jobs and proofs 6).
+// Chain parameters and the beacon: a hash chain of secrets, one revealed with each block (jobs and proofs 6). Block
+// headers are those of verify/chain.
 #pragma once
 
 #include <filesystem>
@@ -24,20 +24,7 @@ struct ChainParams {
   std::uint64_t blocks_per_day() const;
 };
 
-inline constexpr std::uint64_t kBlockVersion = 1;
 inline constexpr std::uint64_t kBeaconDelay = 3;  ///< the challenge needs beacons height + 2 and height + 3
-
-struct Header {
-  std::uint64_t height = 0;
-  Hash32 previous{};
-  std::uint64_t time_ms = 0;  ///< strictly rising
-  Hash32 receipts_root{};
-  Hash32 beacon_anchor{};  ///< in the place of Bytom's status hash
-  std::uint64_t bits = 0;
-  std::uint64_t nonce = 0;  ///< below 2^63
-};
-/// SHA3("entryid:blockheader:" | SHA3(136-byte preimage)).
-Hash32 header_hash(const Header& header);
 
 /// beacon[h] = H("sparkmill/beacon/v1" | block_hash[h] | s_h).
 Hash32 beacon(const Hash32& block_hash, const Hash32& secret);

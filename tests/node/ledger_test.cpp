@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "node/ledger/economy.h"
 #include "temp_folder.h"
+#include "verify/chain/header.h"
 #include "verify/merkle/merkle.h"
 
 namespace sparkmill::node {
@@ -125,8 +126,11 @@ TEST_F(LedgerTest, EverySecretHashesDownToTheAnchorAndNoneIsShownEarly) {
     ASSERT_TRUE(b);
     EXPECT_EQ(sha256(b->beacon_secret), expected) << h;
     EXPECT_EQ(b->beacon, beacon(b->hash, b->beacon_secret));
-    EXPECT_EQ(b->hash,
-              header_hash({b->height, b->previous, b->time_ms, b->receipts_root, b->beacon_anchor, b->bits, b->nonce}));
+    // The status hash's place holds the anchor, the timestamp is in milliseconds.
+    const std::uint64_t version = chain::kBlockVersion;
+    const chain::BlockHeader header{version,          b->height,        b->previous, b->time_ms,
+                                    b->receipts_root, b->beacon_anchor, b->bits,     b->nonce};
+    EXPECT_EQ(b->hash, chain::header_hash(header));
     EXPECT_EQ(b->beacon_anchor, ledger_->first_anchor());
     expected = b->beacon_secret;
   }
