@@ -83,6 +83,7 @@ class CudaKernel final : public Kernel {
   Done hash(const Epoch& epoch, std::span<const Hash32> headers, std::span<Hash32> out, const StopToken& stop) override;
   Result<SearchResult> search(const SearchTask& task, const StopToken& stop) override;
   std::size_t batch() const override { return most_; }
+  std::string row_id() const override { return "tensority/cuda"; }
   std::string note() const override { return note_; }
   void set_note(std::string note) { note_ = std::move(note); }
   /// Known answers in a batch that keeps every multiprocessor busy with several chains.

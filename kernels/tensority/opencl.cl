@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // OpenCL C 1.2 entry points of `tensority`; dialect.h and device.h stand before this text. Options: SM_COLUMNS 0|1 (how
-// a chain is computed), SM_KHR_DOT when the driver multiplies four packed bytes at once.
+// a chain is computed), SM_ON_CPU 0|1 (registers are plenty on a GPU: unroll), SM_KHR_DOT when the driver multiplies
+// four packed bytes at once.
 //
 // A work-group has a chain; its state stays in global memory between launches, so that a launch may be as short as one
 // step. Rows never meet, so an item holds whole rows and replaces them in place.
@@ -108,7 +109,9 @@ __attribute__((reqd_work_group_size(256, 1, 1))) __kernel void chain_steps(
   for (uint t = begin; t < end; ++t) {
     __global const uint* b = list + (ulong)sequence[t % 32] * SM_STATE_WORDS;
     uint a[64];
+#if !SM_ON_CPU
 #pragma unroll
+#endif
     for (uint w = 0; w < 64; ++w) a[w] = own[w * SM_DIM];
     for (uint j0 = 0; j0 < SM_DIM; j0 += SM_STAGE) {
       barrier(CLK_LOCAL_MEM_FENCE);
@@ -116,7 +119,9 @@ __attribute__((reqd_work_group_size(256, 1, 1))) __kernel void chain_steps(
       barrier(CLK_LOCAL_MEM_FENCE);
       for (uint j = 0; j < SM_STAGE; j += 4) {
         int v0 = 0, v1 = 0, v2 = 0, v3 = 0;
+#if !SM_ON_CPU
 #pragma unroll
+#endif
         for (uint w = 0; w < 64; ++w) {
           v0 = sm_dot4(a[w], staged[j * 64 + w], v0);
           v1 = sm_dot4(a[w], staged[j * 64 + 64 + w], v1);

@@ -67,6 +67,7 @@ class OpenclKernel final : public Kernel {
   Done hash(const Epoch& epoch, std::span<const Hash32> headers, std::span<Hash32> out, const StopToken& stop) override;
   Result<SearchResult> search(const SearchTask& task, const StopToken& stop) override;
   std::size_t batch() const override { return batch_; }
+  std::string row_id() const override { return "tensority/opencl"; }
 
  private:
   OpenclKernel() = default;
@@ -112,8 +113,8 @@ Result<std::unique_ptr<kernels::Kernel>> OpenclKernel::make(const kernels::Devic
 
 Done OpenclKernel::build(bool packed_dot) {
   const std::string text = source();
-  const std::string options =
-      fmt::format("-cl-std=CL1.2 -DSM_COLUMNS={}{}", columns_ ? 1 : 0, packed_dot ? " -DSM_KHR_DOT" : "");
+  const std::string options = fmt::format("-cl-std=CL1.2 -DSM_COLUMNS={} -DSM_ON_CPU={}{}", columns_ ? 1 : 0,
+                                          context_->limits().on_cpu ? 1 : 0, packed_dot ? " -DSM_KHR_DOT" : "");
   SPARKMILL_ASSIGN(front_, context_->function(text, options, "front"));
   SPARKMILL_ASSIGN(chain_, context_->function(text, options, "chain_steps"));
   SPARKMILL_ASSIGN(tail_, context_->function(text, options, "tail"));

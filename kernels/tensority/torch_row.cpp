@@ -20,6 +20,7 @@ class TorchKernel final : public Kernel {
   explicit TorchKernel(const SparkmillTorchApi* api) : api_(api) {}
   Done prepare(const Epoch&) override { return done(); }  // matrices are read where they lie
   Done hash(const Epoch& epoch, std::span<const Hash32> headers, std::span<Hash32> out, const StopToken& stop) override;
+  std::string row_id() const override { return "tensority/torch"; }
 
  private:
   Done chain(const Epoch& epoch, std::span<const std::uint8_t, 32> sequence, const StopToken& stop);
