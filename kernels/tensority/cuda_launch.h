@@ -8,6 +8,7 @@
 
 #include "kernels/tensority/cuda_block.h"
 #include "kernels/tensority/cuda_form.h"
+#include "kernels/tensority/cuda_turns.h"
 
 namespace sparkmill::tensority::device {
 
@@ -31,7 +32,6 @@ struct ChainArgs {
 };
 
 /// Dynamic shared memory of the wgmma form: three matrices and their barriers.
-inline constexpr sm_u32 kRing = 3;
 inline constexpr sm_u32 kWgmmaSharedBytes = kRing * kMatrix + 64;
 
 /// To be called once per device before the wgmma form is launched there.

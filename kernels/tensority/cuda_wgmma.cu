@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chains of `tensority` by wgmma (compute capability 9.0). A block has a chain and two warpgroups of 128 rows each, as
 // two tiles of 64. A tile's state stays in registers as operand A; a product of 64 x 256 x 256 is eight wgmma, and what
-// its sums fold to is the operand of the next step (cuda_block.h). The warpgroups take turns: while one folds, the
-// other's products run. Matrices of 64 KiB come by bulk copies into a ring of three, one and a half steps ahead.
-//
-// Who may overwrite what: matrix v is asked for into the slot of v - 3 by a thread that has passed the turn of (v - 2,
-// tile 1). Its own warpgroup finished v - 3 before; the other one gave that turn after it had issued (v - 2, tile 0),
-// hence after it had waited for all its products with v - 3. So turns are the only "slot is empty" signal there is.
+// its sums fold to is the operand of the next step (cuda_block.h). The flow is that of cuda_turns.h.
 #include "kernels/tensority/cuda_launch.h"
+#include "kernels/tensority/cuda_turns.h"
 
 namespace sparkmill::tensority::device {
 
@@ -24,7 +20,7 @@ __device__ __forceinline__ sm_u32 address(const void* shared) {
 
 /// d (+)= a B^T for 64 rows, 256 columns and a step of 32 along k; asynchronous.
 template <bool kAdd>
-__device__ __forceinline__ void multiply(sm_u32 (&d)[128], const sm_u32 (&a)[4], sm_u64 b) {
+__device__ __forceinline__ void multiply_step(sm_u32 (&d)[128], const sm_u32 (&a)[4], sm_u64 b) {
   asm volatile(
       "{\n.reg .pred add;\nsetp.ne.b32 add, %133, 0;\n"
       "wgmma.mma_async.sync.aligned.m64n256k32.s32.s8.s8 {"
@@ -67,45 +63,59 @@ __device__ __forceinline__ void wait_products(sm_u32 (&d)[128], sm_u32 (&a)[8][4
   for (sm_u32 k = 0; k < 32; ++k) asm volatile("" : "+r"(a[k / 4][k % 4])::"memory");
 }
 
-/// Turns: a named barrier for each warpgroup, where it waits and the other one arrives.
-__device__ __forceinline__ void take_turn(sm_u32 group) {
-  asm volatile("bar.sync %0, %1;" ::"r"(1 + group), "n"(2 * kGroupThreads) : "memory");
-}
-__device__ __forceinline__ void give_turn(sm_u32 group) {
-  asm volatile("bar.arrive %0, %1;" ::"r"(1 + group), "n"(2 * kGroupThreads) : "memory");
-}
-
-/// The matrices a block goes through, one chain after another, as they arrive in the ring.
-struct Ring {
+/// One thread's part of a block; the matrices it goes through, one chain after another, arrive in the ring.
+struct Env {
   const ChainArgs& args;
-  sm_u32 base;   ///< shared-memory address of the first slot; the barriers stand behind the last
-  sm_u32 steps;  ///< of all chains of this block
+  sm_u32 base;        ///< shared-memory address of the first slot; the barriers stand behind the last
+  sm_u32 number = 0;  ///< of the next matrix to ask for
+  bool late = false;
+  sm_u32 a[2][8][4];  ///< [tile][step along k]: operand A
+  sm_u32 d[128];      ///< sums of the tile at work
 
   __device__ __forceinline__ sm_u32 slot(sm_u32 v) const { return base + v % kRing * kMatrix; }
   __device__ __forceinline__ sm_u32 barrier(sm_u32 v) const { return base + kRing * kMatrix + v % kRing * 8; }
-  /// Number of the matrix of step v; any for v >= steps.
-  __device__ __forceinline__ sm_u32 number(sm_u32 v) const {
-    const sm_u32 within = v < steps ? v : 0;
-    const sm_u32 chain = blockIdx.x + within / (SM_STEPS - 1) * gridDim.x, t = within % (SM_STEPS - 1) + 1;
-    return args.sequences[chain * 32 + t % 32];
+  __device__ __forceinline__ sm_u32 chain_at(sm_u32 chain) const { return blockIdx.x + chain * gridDim.x; }
+  /// First block of 16 rows of this warp in a tile.
+  __device__ __forceinline__ sm_u32 block_of(sm_u32 tile) const {
+    return (2 * (threadIdx.x / kGroupThreads) + tile) * 4 + threadIdx.x % kGroupThreads / 32;
   }
+
   __device__ __forceinline__ void open() const {
-    for (sm_u32 k = 0; k < kRing; ++k) asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier(k)));
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");  // the copy engine sees them initialised
-  }
-  /// One thread asks for the matrix of step v.
-  __device__ __forceinline__ void fetch(sm_u32 v, sm_u32 number_of_v) const {
-    constexpr sm_u32 kPart = kMatrix / 4;
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier(v)), "r"(kMatrix) : "memory");
-    const unsigned char* from = args.matrices + number_of_v * kMatrix;
-#pragma unroll
-    for (sm_u32 at = 0; at < kMatrix; at += kPart) {
-      asm volatile(
-          "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(slot(v) + at),
-          "l"(from + at), "r"(kPart), "r"(barrier(v))
-          : "memory");
+    if (threadIdx.x == 0) {
+      for (sm_u32 k = 0; k < kRing; ++k)
+        asm volatile("mbarrier.init.shared::cta.b64 [%0], 1;" ::"r"(barrier(k)) : "memory");
+      asm volatile("fence.proxy.async.shared::cta;" ::: "memory");  // the copy engine sees them initialised
     }
+    __syncwarp();
   }
+  __device__ __forceinline__ void look_up(sm_u32 v) {
+    number = args.sequences[chain_at(v / (SM_STEPS - 1)) * 32 + (v % (SM_STEPS - 1) + 1) % 32];
+  }
+  __device__ __forceinline__ void ask(sm_u32 v) const {
+    constexpr sm_u32 kPart = kMatrix / 4;
+    if (threadIdx.x == 0) {
+      asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier(v)), "r"(kMatrix) : "memory");
+      const unsigned char* from = args.matrices + number * kMatrix;
+#pragma unroll
+      for (sm_u32 at = 0; at < kMatrix; at += kPart) {
+        asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+                         slot(v) + at),
+                     "l"(from + at), "r"(kPart), "r"(barrier(v))
+                     : "memory");
+      }
+    }
+    __syncwarp();
+  }
+  __device__ __forceinline__ void meet() const { __syncthreads(); }
+
+  /// Turns: a named barrier for each warpgroup, where it waits and the other one arrives.
+  __device__ __forceinline__ void take_turn(sm_u32 group) const {
+    asm volatile("bar.sync %0, %1;" ::"r"(1 + group), "n"(2 * kGroupThreads) : "memory");
+  }
+  __device__ __forceinline__ void give_turn(sm_u32 group) const {
+    asm volatile("bar.arrive %0, %1;" ::"r"(1 + group), "n"(2 * kGroupThreads) : "memory");
+  }
+
   __device__ __forceinline__ bool here(sm_u32 v) const {
     sm_u32 done;
     asm volatile(
@@ -117,119 +127,69 @@ struct Ring {
         : "memory");
     return done != 0;
   }
-  /// Waits for the matrix of step v. A copy that never comes is reported and no longer waited for, so that a mistake
-  /// shows as a wrong result, not as a device that hangs.
-  __device__ __forceinline__ void wait(sm_u32 v, bool& late) const {
-    if (late || here(v)) return;
-    const long long begin = clock64();
-    while (!here(v)) {
-      if (clock64() - begin < kLateCycles) continue;
-      late = true;
-      *args.late = 1;
-      return;
+  /// A copy that never comes is reported and no longer waited for, so that a mistake shows as a wrong result, not as a
+  /// device that hangs.
+  __device__ __forceinline__ void await(sm_u32 v) {
+    if (!late && !here(v)) {
+      const long long begin = clock64();
+      while (!late && !here(v)) late = clock64() - begin > kLateCycles;
+      if (late) *args.late = 1;
     }
+    __syncwarp();
   }
-};
 
-struct State {
-  sm_u32 a[2][8][4];  ///< [tile][step along k]: operand A
-};
-
-/// First block of 16 rows of this warp in a tile.
-__device__ __forceinline__ sm_u32 block_of(sm_u32 tile) {
-  const sm_u32 group = threadIdx.x / kGroupThreads, warp = threadIdx.x % kGroupThreads / 32;
-  return (2 * group + tile) * 4 + warp;
-}
-
-__device__ __forceinline__ void load_first(const ChainArgs& args, sm_u32 number, State& state) {
-  const unsigned char* first = args.first + number * kMatrix;
+  __device__ __forceinline__ void load(sm_u32 chain) {
+    const unsigned char* first = args.first + args.sequences[chain_at(chain) * 32] * kMatrix;
 #pragma unroll
-  for (sm_u32 tile = 0; tile < 2; ++tile) {
+    for (sm_u32 tile = 0; tile < 2; ++tile) {
 #pragma unroll
-    for (sm_u32 s = 0; s < 8; ++s) {
-      const uint4 v =
-          __ldg(reinterpret_cast<const uint4*>(first + 4 * fragment_at(block_of(tile), s, threadIdx.x % 32)));
-      state.a[tile][s][0] = v.x, state.a[tile][s][1] = v.y, state.a[tile][s][2] = v.z, state.a[tile][s][3] = v.w;
-    }
-  }
-}
-
-__device__ __forceinline__ void store(sm_u32* to, const State& state) {
-#pragma unroll
-  for (sm_u32 tile = 0; tile < 2; ++tile) {
-#pragma unroll
-    for (sm_u32 s = 0; s < 8; ++s) {
-      const sm_u32* a = state.a[tile][s];
-      __stcs(reinterpret_cast<uint4*>(to + fragment_at(block_of(tile), s, threadIdx.x % 32)),
-             make_uint4(a[0], a[1], a[2], a[3]));
-    }
-  }
-}
-
-__device__ __forceinline__ void issue_products(sm_u32 (&d)[128], const sm_u32 (&a)[8][4], sm_u32 slot) {
-  const sm_u64 b = wgmma_descriptor(slot);
-  begin_products();
-  multiply<false>(d, a[0], b);
-#pragma unroll
-  for (sm_u32 s = 1; s < 8; ++s) multiply<true>(d, a[s], b + s * kStepUnits);
-  end_products();
-}
-
-__device__ __forceinline__ void fold(const sm_u32 (&d)[128], sm_u32 (&a)[8][4]) {
-#pragma unroll
-  for (sm_u32 s = 0; s < 8; ++s) {
-    next_fragment(d + 16 * s, a[s]);
-    next_fragment(d + 16 * s + 8, a[s] + 2);
-  }
-}
-
-__device__ __forceinline__ void run(const ChainArgs& args, unsigned char* shared) {
-  const sm_u32 group = threadIdx.x / kGroupThreads, chains = (args.chains - blockIdx.x + gridDim.x - 1) / gridDim.x;
-  const Ring ring{args, address(shared), chains * (SM_STEPS - 1)};
-  if (threadIdx.x == 0) {
-    ring.open();
-    ring.fetch(0, ring.number(0));
-    ring.fetch(1, ring.number(1));
-  }
-  __syncthreads();
-  if (group == 1) give_turn(0);  // the first turn is warpgroup 0's
-  sm_u32 after = ring.number(2), v = 0;
-  bool late = false;
-  State state;
-  sm_u32 d[128];
-#pragma unroll
-  for (sm_u32 k = 0; k < 128; ++k) d[k] = 0;
-  for (sm_u32 chain = blockIdx.x; chain < args.chains; chain += gridDim.x) {
-    load_first(args, args.sequences[chain * 32], state);
-#pragma unroll 1
-    for (sm_u32 t = 1; t < SM_STEPS; ++t, ++v) {
-      ring.wait(v, late);
-      __syncwarp();
-#pragma unroll
-      for (sm_u32 tile = 0; tile < 2; ++tile) {
-        take_turn(group);
-        issue_products(d, state.a[tile], ring.slot(v));
-        // Warpgroup 0 has the first turn and the last but one: what warpgroup 1 gives at the very end nobody takes.
-        if (group == 0 || tile == 0 || v + 1 < ring.steps) give_turn(1 - group);
-        if (tile == 1) {
-          if (threadIdx.x == 0 && v + 2 < ring.steps) ring.fetch(v + 2, after);
-          __syncwarp();
-          after = ring.number(v + 3);
-        }
-        wait_products(d, state.a[tile]);
-        fold(d, state.a[tile]);
+      for (sm_u32 s = 0; s < 8; ++s) {
+        const uint4 v =
+            __ldg(reinterpret_cast<const uint4*>(first + 4 * fragment_at(block_of(tile), s, threadIdx.x % 32)));
+        a[tile][s][0] = v.x, a[tile][s][1] = v.y, a[tile][s][2] = v.z, a[tile][s][3] = v.w;
       }
     }
-    store(args.states + static_cast<std::size_t>(chain) * SM_STATE_WORDS, state);
   }
-}
+  __device__ __forceinline__ void store(sm_u32 chain) const {
+    sm_u32* to = args.states + static_cast<std::size_t>(chain_at(chain)) * SM_STATE_WORDS;
+#pragma unroll
+    for (sm_u32 tile = 0; tile < 2; ++tile) {
+#pragma unroll
+      for (sm_u32 s = 0; s < 8; ++s) {
+        const sm_u32* from = a[tile][s];
+        __stcs(reinterpret_cast<uint4*>(to + fragment_at(block_of(tile), s, threadIdx.x % 32)),
+               make_uint4(from[0], from[1], from[2], from[3]));
+      }
+    }
+  }
+
+  __device__ __forceinline__ void multiply(sm_u32 tile, sm_u32 v) {
+    const sm_u64 b = wgmma_descriptor(slot(v));
+    begin_products();
+    multiply_step<false>(d, a[tile][0], b);
+#pragma unroll
+    for (sm_u32 s = 1; s < 8; ++s) multiply_step<true>(d, a[tile][s], b + s * kStepUnits);
+    end_products();
+  }
+  __device__ __forceinline__ void finish(sm_u32 tile) {
+    wait_products(d, a[tile]);
+#pragma unroll
+    for (sm_u32 s = 0; s < 8; ++s) {
+      next_fragment(d + 16 * s, a[tile][s]);
+      next_fragment(d + 16 * s + 8, a[tile][s] + 2);
+    }
+  }
+};
 
 #endif
 
 __global__ void __launch_bounds__(kBlockThreads, 1) chain_wgmma(const ChainArgs args) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   extern __shared__ __align__(128) unsigned char shared[];
-  run(args, shared);
+  Env env{args, address(shared)};
+#pragma unroll
+  for (sm_u32 k = 0; k < 128; ++k) env.d[k] = 0;
+  take_turns(env, threadIdx.x / kGroupThreads, (args.chains - blockIdx.x + gridDim.x - 1) / gridDim.x);
 #endif
 }
 
