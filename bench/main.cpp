@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "bench/compare.h"
 #include "bench/kernels/match.h"
+#include "bench/kernels/tensority.h"
 #include "bench/machine_card.h"
 #include "bench/measure.h"
 #include "bench/report.h"
@@ -168,6 +169,7 @@ int run(const Options& o) {
   const nlohmann::json machine = machine_card(cores.empty() ? 0 : cores.back());
   if (!cores.empty() && !pin_to(cores.back())) std::fprintf(stderr, "not pinned: the system refused\n");
   register_match(cores);
+  register_tensority(cores);
   register_peers();
   if (*peers_absent() != 0) std::fprintf(stderr, "no peers: %s\n", peers_absent());
   initialize(o);

@@ -60,11 +60,11 @@ match::Task Population::task(bool digest) const {
   return t;
 }
 
-std::vector<Subject> subjects() {
+std::vector<Subject> subjects(kernels::Family family) {
   std::vector<Subject> list;
   for (const kernels::Device& device : kernels::discover_devices()) {
     for (const kernels::Row& row : kernels::rows()) {
-      if (row.family == kernels::Family::match && row.probe(device).ok) list.push_back({&row, device});
+      if (row.family == family && row.probe(device).ok) list.push_back({&row, device});
     }
   }
   return list;

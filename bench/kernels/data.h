@@ -38,7 +38,7 @@ struct Subject {
   kernels::Device device;
   std::string id() const { return row->id() + (device.id == "cpu" ? "" : "@" + device.id); }
 };
-std::vector<Subject> subjects();
+std::vector<Subject> subjects(kernels::Family family = kernels::Family::match);
 std::unique_ptr<kernels::Kernel> make(const Subject& subject, std::string& error);
 
 /// Compares the row with the oracle on one tile of the population; "" when equal.

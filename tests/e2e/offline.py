@@ -317,6 +317,22 @@ class Offline(unittest.TestCase):
         run("vectors", wrong, check=11)
         wrong.write_text(json.dumps({"source": "s", "cases": [{"msg": "616263", "sha256": "00" * 32}]}))
         run("vectors", wrong, check=11)
+        document = json.loads((folder / "tensority.json").read_text())
+        document["hash_vectors"] = document["hash_vectors"][5:6]
+        document["stage_vectors"] = []
+        wrong.write_text(json.dumps(document))
+        out = run("vectors", wrong, "--backend", "cpu/avx2", check=0).stdout
+        self.assertRegex(out, r"block_headers +40 +0 +0")
+        document["block_headers"][3]["timestamp"] += 1
+        wrong.write_text(json.dumps(document))
+        self.assertIn("header hash differs", run("vectors", wrong, "--backend", "cpu/avx2", check=11).stdout)
+        del document["block_headers"]
+        document["hash_vectors"][0]["expected_hash"] = "00" * 32
+        wrong.write_text(json.dumps(document))
+        self.assertIn("hash differs", run("vectors", wrong, "--backend", "reference", check=11).stdout)
+        document["hash_vectors"][0]["seed"] = "00"
+        wrong.write_text(json.dumps(document))
+        self.assertIn("seed: 2 hex digits", run("vectors", wrong, check=13).stderr)
         for text in ("{", "[]", "{}", '{"format":"sparkmill/enrol/v9"}', '{"format":"sparkmill/match/v1"}',
                      '{"format":"sparkmill/match/v1","cases":[{"name":"x"}]}'):
             wrong.write_text(text)

@@ -28,6 +28,8 @@ bool is_hashes(const Json& root) {
          cases->front().contains("msg") && cases->front().contains("sha256");
 }
 
+bool is_tensority(const Json& root) { return root.contains("hash_vectors") && root.contains("stage_vectors"); }
+
 constexpr VectorFormat kFormats[] = {
     {"sparkmill/enrol/v1", "enrolment and synthetic rows",
      [](const Json& r) { return has_format(r, "sparkmill/enrol/v1"); }, run_enrol_vectors},
@@ -35,6 +37,7 @@ constexpr VectorFormat kFormats[] = {
      [](const Json& r) { return has_format(r, "sparkmill/match/v1"); }, run_match_vectors},
     {"sparkmill/match_job/v1", "match jobs, leaves, proofs on every kernel row",
      [](const Json& r) { return has_format(r, "sparkmill/match_job/v1"); }, run_match_job_vectors},
+    {"tensority", "hash_vectors, stage_vectors, headers and targets of Bytom", is_tensority, run_tensority_vectors},
     {"hashes", "cases with msg and sha256", is_hashes, run_hash_vectors},
 };
 
@@ -82,14 +85,16 @@ Result<std::string> population_case(const Json& c) {
 
 std::span<const VectorFormat> vector_formats() { return kFormats; }
 
-std::vector<VectorResult> on_match_rows(
-    const VectorContext& context, unsigned cases,
+std::vector<VectorResult> on_rows(
+    kernels::Family family, const VectorContext& context, unsigned cases,
     const std::function<VectorResult(kernels::Kernel& kernel, const std::string& name)>& run) {
   std::vector<VectorResult> results;
-  const kernels::Row* only =
-      context.backend.empty() ? nullptr : kernels::find_row(kernels::Family::match, context.backend);
+  const kernels::Row* only = context.backend.empty() ? nullptr : kernels::find_row(family, context.backend);
+  if (only == nullptr && !context.backend.empty()) {
+    return {{context.backend, 0, 0, cases, "no row of the family " + std::string(kernels::name(family))}};
+  }
   for (const kernels::Row& row : kernels::rows()) {
-    if (row.family != kernels::Family::match || (only != nullptr && only != &row)) continue;
+    if (row.family != family || (only != nullptr && only != &row)) continue;
     std::string why;
     bool ran = false;
     for (const kernels::Device& device : context.devices) {
@@ -106,7 +111,8 @@ std::vector<VectorResult> on_match_rows(
     if (!ran) results.push_back({row.id(), 0, 0, cases, why});
   }
   for (const kernels::AbsentBackend& absent : kernels::absent_backends()) {
-    if (only == nullptr) results.push_back({"match/" + absent.backend, 0, 0, cases, absent.why});
+    if (only == nullptr)
+      results.push_back({std::string(kernels::name(family)) + "/" + absent.backend, 0, 0, cases, absent.why});
   }
   return results;
 }

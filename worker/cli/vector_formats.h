@@ -45,11 +45,12 @@ Result<std::vector<VectorResult>> run_hash_vectors(const nlohmann::json& root, c
 Result<std::vector<VectorResult>> run_match_vectors(const nlohmann::json& root, const VectorContext& context);
 
 Result<std::vector<VectorResult>> run_match_job_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_tensority_vectors(const nlohmann::json& root, const VectorContext& context);
 
-/// Calls `run` for each match row on each device that it runs on; a row that runs nowhere, or is not in this build, is
-/// `cases` skipped with the reason.
-std::vector<VectorResult> on_match_rows(
-    const VectorContext& context, unsigned cases,
+/// Calls `run` for each row of the family on each device that it runs on; a row that runs nowhere, or is not in this
+/// build, is `cases` skipped with the reason.
+std::vector<VectorResult> on_rows(
+    kernels::Family family, const VectorContext& context, unsigned cases,
     const std::function<VectorResult(kernels::Kernel& kernel, const std::string& name)>& run);
 
 /// Counts one case and remembers the first failures.

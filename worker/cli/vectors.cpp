@@ -48,7 +48,8 @@ Result<std::vector<VectorResult>> run_file(const std::string& path, const Vector
 int run(const Args& args) {
   VectorContext context;
   context.backend = args.get("backend");
-  if (!context.backend.empty() && kernels::find_row(kernels::Family::match, context.backend) == nullptr) {
+  const auto known_to = [&](kernels::Family f) { return kernels::find_row(f, context.backend) != nullptr; };
+  if (!context.backend.empty() && !known_to(kernels::Family::match) && !known_to(kernels::Family::tensority)) {
     std::string known;
     for (const kernels::Row& row : kernels::rows()) known += (known.empty() ? "" : ", ") + row.id();
     return report("vectors",

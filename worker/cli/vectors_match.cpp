@@ -105,10 +105,10 @@ Result<std::vector<VectorResult>> run_match_vectors(const Json& root, const Vect
     SPARKMILL_ASSIGN(auto c, read_case(j));
     cases.push_back(std::move(c));
   }
-  return on_match_rows(context, static_cast<unsigned>(2 * cases.size()),
-                       [&](kernels::Kernel& kernel, const std::string& name) {
-                         return run_row(dynamic_cast<match::Kernel&>(kernel), name, cases);
-                       });
+  return on_rows(kernels::Family::match, context, static_cast<unsigned>(2 * cases.size()),
+                 [&](kernels::Kernel& kernel, const std::string& name) {
+                   return run_row(dynamic_cast<match::Kernel&>(kernel), name, cases);
+                 });
 }
 
 }  // namespace sparkmill::cli

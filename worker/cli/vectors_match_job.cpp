@@ -105,15 +105,16 @@ Result<std::vector<VectorResult>> run_match_job_vectors(const Json& root, const 
     if (!c) return fail(Status::bad_input, "case " + std::to_string(cases.size()) + ": " + c.error().message);
     cases.push_back(std::move(*c));
   }
-  std::vector<VectorResult> results = on_match_rows(
-      context, static_cast<unsigned>(cases.size()), [&](kernels::Kernel& kernel, const std::string& name) {
-        VectorResult result{name, 0, 0, 0, {}};
-        for (const auto& c : cases) {
-          const auto difference = run_case(*c, kernel);
-          count_case(result, c->name, difference ? *difference : difference.error().message);
-        }
-        return result;
-      });
+  std::vector<VectorResult> results =
+      on_rows(kernels::Family::match, context, static_cast<unsigned>(cases.size()),
+              [&](kernels::Kernel& kernel, const std::string& name) {
+                VectorResult result{name, 0, 0, 0, {}};
+                for (const auto& c : cases) {
+                  const auto difference = run_case(*c, kernel);
+                  count_case(result, c->name, difference ? *difference : difference.error().message);
+                }
+                return result;
+              });
   results.push_back(draw_results(root.at("draws")));
   return results;
 }
