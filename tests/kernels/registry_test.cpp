@@ -161,6 +161,25 @@ TEST(Tune, MeasuresEveryRowThatCanRunAndPutsTheFastestFirst) {
   }
 }
 
+TEST(Tune, TensorityInHashesASecond) {
+  TuneSettings settings;
+  settings.budget_ms = 300;
+  const auto tuned = tune(Family::tensority, cpu(), settings);
+  ASSERT_TRUE(tuned);
+  EXPECT_FALSE(tuned->empty());
+  for (const Tuned& row : *tuned) {
+    EXPECT_EQ(row.error, "") << row.row_id;
+    EXPECT_EQ(row.row_id.rfind("tensority/", 0), 0u);
+    EXPECT_GT(row.units_per_s, 0.01) << row.row_id;
+    EXPECT_LT(row.units_per_s, 1e4) << row.row_id;
+    EXPECT_GE(row.batch_units, 1u) << row.row_id;
+    EXPECT_EQ(row.revision, find_row(Family::tensority, row.row_id)->revision);
+  }
+  StopSource stop;
+  stop.request_stop();
+  EXPECT_EQ(tune(Family::tensority, cpu(), settings, stop.token()).status(), Status::cancelled);
+}
+
 TEST(Tune, ForcedRowAndStop) {
   TuneSettings settings;
   settings.budget_ms = 50;
