@@ -40,7 +40,11 @@ function(sparkmill_cuda_sources target)
   list(APPEND gencode -gencode arch=compute_80,code=compute_80)
   foreach(file ${ARGN})
     get_filename_component(path ${file} ABSOLUTE)
+    # Families have files of one name: the folder belongs to the object's.
+    get_filename_component(folder ${path} DIRECTORY)
+    get_filename_component(folder ${folder} NAME)
     get_filename_component(name ${file} NAME_WE)
+    set(name ${folder}_${name})
     set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.cu.o)
     add_custom_command(OUTPUT ${object}
       COMMAND ${CMAKE_CUDA_COMPILER_LAUNCHER} ${CUDAToolkit_NVCC_EXECUTABLE} -ccbin ${SPARKMILL_CUDA_HOST_COMPILER}
@@ -54,9 +58,9 @@ function(sparkmill_cuda_sources target)
   endforeach()
 endfunction()
 
-# sparkmill_torch_library(<have variable> <why variable> <file>): the plug-in libsparkmill_torch.so. A function, so that
+# sparkmill_torch_library(<have variable> <why variable> <files>): the plug-in libsparkmill_torch.so. A function, so that
 # whatever libtorch's package sets stays inside; nothing but this library sees its flags.
-function(sparkmill_torch_library have why file)
+function(sparkmill_torch_library have why)
   set(${have} 0 PARENT_SCOPE)
   if(SPARKMILL_TORCH STREQUAL "OFF")
     set(${why} "switched off by SPARKMILL_TORCH=OFF" PARENT_SCOPE)
@@ -67,7 +71,7 @@ function(sparkmill_torch_library have why file)
     set(${why} "libtorch was not found when it was configured (Debian package libtorch-dev)" PARENT_SCOPE)
     return()
   endif()
-  add_library(sparkmill_torch SHARED ${file})
+  add_library(sparkmill_torch SHARED ${ARGN})
   target_link_libraries(sparkmill_torch PRIVATE torch)
   target_include_directories(sparkmill_torch PRIVATE ${CMAKE_SOURCE_DIR})
   target_include_directories(sparkmill_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})

@@ -45,6 +45,8 @@ class Kernel {
   /// Id of the row that really runs, for the test that nothing replaced a forced row; empty where the class itself says
   /// it (one class a row).
   virtual std::string row_id() const { return {}; }
+  /// How it runs here where there was a choice ("multiplies with wgmma"), one sentence for users; may be empty.
+  virtual std::string note() const { return {}; }
 };
 
 struct Row {

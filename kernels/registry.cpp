@@ -75,6 +75,15 @@ std::span<const Row> rows() {
 #if SPARKMILL_HAVE_X86
           tensority::amx_row(), tensority::avx512_row(), tensority::avxvnni_row(), tensority::avx2_row(),
 #endif
+#if SPARKMILL_HAVE_OPENCL
+          tensority::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          tensority::cuda_row(),
+#endif
+#if SPARKMILL_HAVE_TORCH
+          tensority::torch_row(),
+#endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;

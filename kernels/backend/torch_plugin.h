@@ -10,7 +10,7 @@
 extern "C" {
 
 /// Raised when a function below changes.
-inline constexpr std::uint32_t kSparkmillTorchAbi = 1;
+inline constexpr std::uint32_t kSparkmillTorchAbi = 2;
 
 /// Rows of one side as matrices, owned by the caller until freed.
 struct SparkmillTorchSide;
@@ -27,8 +27,15 @@ struct SparkmillTorchApi {
   /// v[i * b.count + j] = ham | K << 16 for all pairs. Both sides have the same n and form.
   int (*match_scores)(const SparkmillTorchSide* a, const SparkmillTorchSide* b, std::uint32_t* v, char* error,
                       std::size_t error_bytes);
+  /// One step of a chain of `tensority`: out = fold(a b^T), 256 x 256 row-major each. `out` may be `a`.
+  int (*tensority_step)(const std::int8_t* a, const std::int8_t* b, std::int8_t* out, char* error,
+                        std::size_t error_bytes);
 };
 
 /// The only exported symbol. Never nullptr.
 const SparkmillTorchApi* sparkmill_torch_api();
 }
+
+/// Inside the plug-in: kernels/tensority/torch.cpp.
+int sparkmill_torch_tensority_step(const std::int8_t* a, const std::int8_t* b, std::int8_t* out, char* error,
+                                   std::size_t error_bytes);

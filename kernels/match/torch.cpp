@@ -117,6 +117,7 @@ int match_scores(const SparkmillTorchSide* a, const SparkmillTorchSide* b, std::
 extern "C" __attribute__((visibility("default"))) const SparkmillTorchApi* sparkmill_torch_api() {
   static const std::string version =
       std::string("libtorch ") + TORCH_VERSION + " on the CPU, " + (has_int8() ? "int8" : "float32") + " products";
-  static const SparkmillTorchApi api{kSparkmillTorchAbi, version.c_str(), match_side, match_free, match_scores};
+  static const SparkmillTorchApi api{kSparkmillTorchAbi, version.c_str(), match_side,
+                                     match_free,         match_scores,    sparkmill_torch_tensority_step};
   return &api;
 }

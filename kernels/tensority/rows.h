@@ -12,5 +12,8 @@ kernels::Row avx2_row();
 kernels::Row avxvnni_row();
 kernels::Row avx512_row();  ///< needs VNNI
 kernels::Row amx_row();
+kernels::Row opencl_row();  ///< built when SPARKMILL_HAVE_OPENCL
+kernels::Row cuda_row();    ///< built when SPARKMILL_HAVE_CUDA
+kernels::Row torch_row();   ///< built when SPARKMILL_HAVE_TORCH
 
 }  // namespace sparkmill::tensority

@@ -15,16 +15,6 @@ bool less(const Hash32& a, const Hash32& b) {
   return std::lexicographical_compare(a.rbegin(), a.rend(), b.rbegin(), b.rend());
 }
 
-Done check(const SearchTask& task) {
-  if (task.epoch == nullptr) return fail(Status::bad_argument, "tensority search: no epoch");
-  if (task.first_nonce > kNonceEnd || task.count > kNonceEnd - task.first_nonce) {
-    return fail(Status::bad_argument, "tensority search: nonces " + std::to_string(task.first_nonce) + " and " +
-                                          std::to_string(task.count) +
-                                          " more reach 2^63, beyond what a header can hold");
-  }
-  return done();
-}
-
 }  // namespace
 
 std::array<std::array<std::uint8_t, 32>, kChains> sequences(const Hash32& header_hash) {
@@ -63,6 +53,16 @@ Hash32 finish(std::span<const std::uint8_t, kMatrixBytes> sum) {
 }
 
 bool meets(const Hash32& result, const Hash32& target) { return !less(target, result); }
+
+Done check(const SearchTask& task) {
+  if (task.epoch == nullptr) return fail(Status::bad_argument, "tensority search: no epoch");
+  if (task.first_nonce > kNonceEnd || task.count > kNonceEnd - task.first_nonce) {
+    return fail(Status::bad_argument, "tensority search: nonces " + std::to_string(task.first_nonce) + " and " +
+                                          std::to_string(task.count) +
+                                          " more reach 2^63, beyond what a header can hold");
+  }
+  return done();
+}
 
 Result<SearchResult> Kernel::search(const SearchTask& task, const StopToken& stop) {
   SPARKMILL_TRY(check(task));

@@ -80,6 +80,9 @@ struct SearchResult {
 };
 inline constexpr std::size_t kMaxHits = 4096;
 
+/// For rows with a search of their own. Error: bad_argument (no epoch, or nonces that reach 2^63).
+Done check(const SearchTask& task);
+
 class Kernel : public kernels::Kernel {
  public:
   /// Makes the epoch ready on the device (upload, repacking). Idempotent; the two used last are kept, older ones go.
