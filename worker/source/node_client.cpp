@@ -167,8 +167,7 @@ Result<std::optional<protocol::Lease>> NodeClient::search(std::vector<Id16> held
 
 Result<protocol::SolutionAnswer> NodeClient::solve(const protocol::Solution& solution) {
   const std::string body = protocol::to_json(solution);
-  SPARKMILL_ASSIGN(const http::Response answer,
-                   signed_call("POST", "/v1/solutions", Bytes(body.begin(), body.end())));
+  SPARKMILL_ASSIGN(const http::Response answer, signed_call("POST", "/v1/solutions", Bytes(body.begin(), body.end())));
   return protocol::solution_answer_from_json(text(answer.body));
 }
 
