@@ -17,7 +17,8 @@ function(sparkmill_test name)
   set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
   if(SPARKMILL_CHECKED)
     # clang 14's bookkeeping of dlopened libraries' thread storage goes wrong on glibc 2.36 and crashes its leak scan.
-    set_tests_properties(${name} PROPERTIES ENVIRONMENT "ASAN_OPTIONS=intercept_tls_get_addr=0")
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT
+      "ASAN_OPTIONS=intercept_tls_get_addr=0;LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lsan.supp")
   endif()
 endfunction()
 

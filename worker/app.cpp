@@ -127,7 +127,7 @@ Done App::Impl::start_mining(const std::function<void(const std::string&)>& say)
   } else {
     source = std::make_unique<mining::NodeSource>(link);
   }
-  miner = std::make_unique<Miner>(*scheduler, state, clock, say);
+  miner = std::make_unique<Miner>(*scheduler, state, say);
   return miner->start(std::move(source));
 }
 

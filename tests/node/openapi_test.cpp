@@ -84,6 +84,23 @@ class OpenApiTest : public ::testing::Test {
     expect_alike(Json::parse(*stored), live, name);
   }
 
+  /// What a node with proof of work says of a search and of a share.
+  void mine(const std::string& solution) {
+    Settings s;
+    s.data = folder_.path() / "pow";
+    s.proof_of_work = true;
+    s.generate = false;
+    auto node = Node::start(s);
+    ASSERT_TRUE(node.ok()) << node.error().message;
+    ScriptedWorker w((*node)->url(), 6);
+    ASSERT_EQ(w.enlist().status, 200);
+    const Json ask = Json::parse(protocol::to_json(protocol::LeaseRequest{{"tensority"}, 1, 0, std::vector<Id16>()}));
+    check("search-request", ask);
+    const std::string body = ask.dump();
+    example("search", 200, w.send("POST", "/v1/leases", Bytes(body.begin(), body.end())));
+    example("solution-answer", 200, w.send("POST", "/v1/solutions", Bytes(solution.begin(), solution.end())));
+  }
+
   sparkmill::testing::TempFolder folder_;
   std::unique_ptr<Node> node_;
   std::set<std::string> used_;
@@ -142,7 +159,11 @@ TEST_F(OpenApiTest, ExamplesRunAgainstALiveNode) {
   example("block", 200, w.get("/v1/blocks/latest"));
   example("account", 200, w.get("/v1/accounts/" + to_hex(w.pub())));
   example("error-no-block", 404, w.get("/v1/blocks/999999999"));
-  example("error-solutions", 404, w.send("POST", "/v1/solutions", {}));
+  const Json solution = Json::parse(protocol::to_json(protocol::Solution{lease.lease_id, 0}));
+  check("solution", solution);
+  const std::string nonce = solution.dump();
+  example("error-solutions", 404, w.send("POST", "/v1/solutions", Bytes(nonce.begin(), nonce.end())));
+  mine(nonce);
 
   // The page names every file that ran here, and no other.
   const auto page = read_text_file(kDocs / "openapi.yaml", 1 << 20);

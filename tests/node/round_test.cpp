@@ -382,7 +382,7 @@ TEST_F(RoundTest, LimitsAndPathsAreChecked) {
   EXPECT_EQ(w.get("/v1/blobs/" + std::string(64, '0')).status, 401);
   EXPECT_EQ(w.send("GET", "/v1/blobs/" + std::string(64, '0'), {}).status, 403);
   EXPECT_EQ(w.get("/v1/blobs/../node.key").status, 400);
-  EXPECT_EQ(w.send("POST", "/v1/solutions", {}).status, 404);
+  EXPECT_EQ(w.send("POST", "/v1/solutions", {}).status, 400);
   EXPECT_EQ(w.send("POST", "/v1/leases/" + std::string(32, '0') + "/commit", Bytes(300, 1)).status, 400);
   EXPECT_EQ(w.send("POST", "/v1/leases/" + std::string(32, '0') + "/renew", {}).status, 404);
   EXPECT_EQ(w.send("POST", "/v1/leases/zz/renew", {}).status, 400);

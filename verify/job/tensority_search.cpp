@@ -138,7 +138,8 @@ Done TensorityWork::check_hits(ByteView answer, std::span<const std::string> not
     return fail(Status::bad_input, "the answer is for another nonce range");
   }
   for (const tensority::Found& hit : report.hits) {
-    SPARKMILL_ASSIGN(const Hash32 result, recompute(*epoch_, params_.preimage, hit.nonce, not_by));
+    SPARKMILL_ASSIGN(const Hash32 result,
+                     recompute(*epoch_, tensority::header_hash(params_.preimage, hit.nonce), not_by));
     if (result != hit.result || !tensority::meets(result, params_.share_target)) {
       return fail(Status::mismatch, "nonce " + std::to_string(hit.nonce) + " does not hash to what the answer says");
     }
@@ -279,7 +280,7 @@ Result<std::unique_ptr<Work>> open_tensority(const Job& job, BlobSource&, const 
   return std::unique_ptr<Work>(std::make_unique<TensorityWork>(job, params, std::move(epoch)));
 }
 
-Result<Hash32> recompute(const tensority::Epoch& epoch, const tensority::Preimage& preimage, std::uint64_t nonce,
+Result<Hash32> recompute(const tensority::Epoch& epoch, const Hash32& header_hash,
                          std::span<const std::string> not_by) {
   const kernels::Device cpu = kernels::cpu_device();
   const kernels::Row* chosen = nullptr;
@@ -294,9 +295,8 @@ Result<Hash32> recompute(const tensority::Epoch& epoch, const tensority::Preimag
   SPARKMILL_ASSIGN(auto made, chosen->make(cpu));
   auto* kernel = dynamic_cast<tensority::Kernel*>(made.get());
   if (kernel == nullptr) return fail(Status::internal, chosen->id() + " is not a Tensority kernel");
-  const Hash32 header = tensority::header_hash(preimage, nonce);
   Hash32 result{};
-  SPARKMILL_TRY(kernel->hash(epoch, {&header, 1}, {&result, 1}, StopToken()));
+  SPARKMILL_TRY(kernel->hash(epoch, {&header_hash, 1}, {&result, 1}, StopToken()));
   return result;
 }
 

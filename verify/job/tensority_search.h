@@ -45,9 +45,8 @@ Result<NonceReport> decode_nonce_report(ByteView bytes);
 /// The row `tensority` of the table. The job's answer is a NonceReport over its whole range.
 Result<std::unique_ptr<Work>> open_tensority(const Job& job, BlobSource& blobs, const Binding& binding);
 
-/// tensority(header hash of preimage and nonce, seed) on the fastest CPU row that is not in `not_by` (row ids); the
-/// oracle when no other is left. Errors: what the row reports.
-Result<Hash32> recompute(const tensority::Epoch& epoch, const tensority::Preimage& preimage, std::uint64_t nonce,
-                         std::span<const std::string> not_by);
+/// tensority(header_hash, seed of epoch) on the fastest CPU row that is not in `not_by` (row ids); the oracle when no
+/// other is left. Errors: what the row reports.
+Result<Hash32> recompute(const tensority::Epoch& epoch, const Hash32& header_hash, std::span<const std::string> not_by);
 
 }  // namespace sparkmill::job
