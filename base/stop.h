@@ -11,21 +11,12 @@ namespace sparkmill {
 class StopToken {
  public:
   StopToken() = default;
-  bool stop_requested() const {
-    return (flag_ && flag_->load(std::memory_order_relaxed)) || (other_ && other_->load(std::memory_order_relaxed));
-  }
-  /// Stops when one of two plain tokens does; neither may be such a pair itself.
-  friend StopToken either(const StopToken& a, const StopToken& b) {
-    StopToken both(a.flag_);
-    both.other_ = b.flag_;
-    return both;
-  }
+  bool stop_requested() const { return flag_ && flag_->load(std::memory_order_relaxed); }
 
  private:
   friend class StopSource;
   explicit StopToken(std::shared_ptr<std::atomic<bool>> flag) : flag_(std::move(flag)) {}
   std::shared_ptr<std::atomic<bool>> flag_;
-  std::shared_ptr<std::atomic<bool>> other_;
 };
 
 class StopSource {

@@ -48,7 +48,6 @@ void Miner::stop() {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
     stopping_ = true;
-    pause_.request_stop();
     changed_.notify_all();
   }
   if (desk_) desk_->stop();
@@ -58,10 +57,7 @@ void Miner::stop() {
 
 void Miner::hold(bool on) {
   const std::lock_guard lock(mutex_);
-  if (on == held_) return;
   held_ = on;
-  pause_.request_stop();
-  pause_ = StopSource();
   changed_.notify_all();
 }
 
@@ -87,12 +83,6 @@ void Miner::feed_loop() {
 }
 
 void Miner::search(const mining::Desk::Piece& piece, std::uint64_t slice_nonces) {
-  StopToken pause;
-  {
-    const std::lock_guard lock(mutex_);
-    if (held_ || stopping_) return desk_->failed(piece);
-    pause = pause_.token();
-  }
   job::TensorityParams params;
   params.preimage = mining::preimage(piece.job);
   params.seed = piece.job.seed;
@@ -107,14 +97,13 @@ void Miner::search(const mining::Desk::Piece& piece, std::uint64_t slice_nonces)
   }
   const std::vector<job::Slice> slices = (*work)->slice(slice_nonces);
   std::vector<Bytes> results;
-  const StopToken both = either(pause, piece.stop);
   const Done ran = scheduler_.run(
       **work, slices, ~std::uint64_t{0},
       [&](const job::Slice&, Bytes bytes) {
         results.push_back(std::move(bytes));
         return done();
       },
-      both);
+      piece.stop);
   if (!ran) {
     if (ran.status() != Status::cancelled) log::get("mining")->error("job {}: {}", piece.job.id, ran.error().message);
     return desk_->failed(piece);

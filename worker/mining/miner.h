@@ -22,7 +22,7 @@ class Miner final : public mining::Listener {
 
   /// Starts threads and the source. Error: the source's.
   Done start(std::unique_ptr<mining::Source> source);
-  /// While true no lane searches; the source stays connected.
+  /// While true no new piece is begun; the source stays connected. Paused devices leave what runs where it is.
   void hold(bool on);
   /// Stops the lanes' work, then the source. Shares that have no answer yet end as unknown.
   void stop();
@@ -47,7 +47,6 @@ class Miner final : public mining::Listener {
   std::condition_variable changed_;
   bool held_ = false;
   bool stopping_ = false;
-  StopSource pause_;  ///< of the pieces that run; the desk's own token stands beside it
   std::string last_report_;
   std::vector<std::thread> threads_;
 };
