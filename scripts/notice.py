@@ -12,7 +12,7 @@ import sys
 
 # Compiled in from headers, so no binary names them: package, what it is.
 HEADER_ONLY = [
-    ("libboost1.74-dev", "Boost.Asio, Boost.Beast"),
+    ("libboost1.74-dev", "Boost.Asio, Boost.Beast, Boost.Multiprecision"),
     ("nlohmann-json3-dev", "JSON for Modern C++"),
     ("opencl-c-headers", "OpenCL headers"),
 ]

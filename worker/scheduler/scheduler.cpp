@@ -279,8 +279,8 @@ void Scheduler::run_slice(Lane& lane, Run& run, std::unique_lock<std::mutex>& lo
     device.units += slice.units;
     device.failures = 0;
     device.failure_texts.clear();
-    device.meters.try_emplace(family, started_ms_).first->second.add(clock_.steady_ms(),
-                                                                     static_cast<double>(slice.units));
+    device.meters.try_emplace(family, started_ms_)
+        .first->second.add(clock_.steady_ms(), static_cast<double>(slice.units));
     const double rate =
         static_cast<double>(slice.units) * 1e6 / static_cast<double>(std::max<std::uint64_t>(took_us, 1));
     double& known = device.lane_rate[family];
