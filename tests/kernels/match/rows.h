@@ -37,7 +37,7 @@ inline std::vector<Runner> make_runners(std::vector<std::string>& failures) {
   std::vector<std::string> notes;
   for (const kernels::Device& device : kernels::discover_devices(&notes)) {
     for (const kernels::Row& row : kernels::rows()) {
-      if (row.backend == kernels::Backend::reference) continue;
+      if (row.family != kernels::Family::match || row.backend == kernels::Backend::reference) continue;
       const std::string label = row.id() + " on " + device.id;
       const kernels::Probe probe = row.probe(device);
       if (!probe.ok) {
