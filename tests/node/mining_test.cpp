@@ -242,7 +242,6 @@ TEST_F(MiningTest, ThreeHundredBlocksAcrossASeedChange) {
   ASSERT_EQ(w.enlist().status, 200);
   std::uint64_t hashes = 0;
   double expected = 0, variance = 0;
-  Hash32 seed_of_last{};
   for (std::uint64_t height = 1; height <= 300;) {
     const Search s = search(w);
     const chain::Target target{chain::Target::Kind::limit, s.params.block_target};
@@ -256,18 +255,18 @@ TEST_F(MiningTest, ThreeHundredBlocksAcrossASeedChange) {
       continue;
     }
     ASSERT_TRUE(answer.block);
-    ASSERT_EQ(answer.height, height);
+    ASSERT_GE(answer.height, height) << "a fallback block may have come between on a slow machine";
+    height = answer.height;
     hashes += tried;
     expected += 1 / p;
     variance += (1 - p) / (p * p);
-    if (height == 256) seed_of_last = s.params.seed;
-    if (height == 257) {
-      EXPECT_NE(s.params.seed, seed_of_last);
+    if (height <= 256) {
+      EXPECT_EQ(s.params.seed, chain::initial_seed());
+    } else {
       EXPECT_EQ(s.params.seed, block(w, 256).hash);
     }
     ++height;
   }
-  EXPECT_EQ(seed_of_last, chain::initial_seed());
   RecordProperty("hashes", std::to_string(hashes));
   EXPECT_NEAR(static_cast<double>(hashes), expected, 3 * std::sqrt(variance) + 1);
 }

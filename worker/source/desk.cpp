@@ -49,6 +49,7 @@ void Desk::on_job(const MiningJob& job) {
       if (job.clean) {
         running_.request_stop();
         running_ = StopSource();
+        hits_.clear();  // of jobs whose shares are stale now
       }
       job_ = job;
       used_up_ = false;
@@ -149,7 +150,12 @@ void Desk::finished(const Piece& piece, const std::string& device, const tensori
     const std::lock_guard lock(mutex_);
     counts_.hashes += done;
     for (const tensority::Found& f : found.hits) {
-      if (hits_.size() < kHits) hits_.push_back({piece.job, piece.epoch, f, device});
+      // Easy shares come faster than they are recomputed: what makes a block does not queue behind them.
+      if (makes_block(piece.job, f.result)) {
+        hits_.push_front({piece.job, piece.epoch, f, device});
+      } else if (hits_.size() < kHits) {
+        hits_.push_back({piece.job, piece.epoch, f, device});
+      }
     }
     if (done < piece.nonces.count) {
       nonces_.put_back(piece.job, {piece.nonces.first + done, piece.nonces.count - done});
