@@ -167,7 +167,8 @@ Result<SigningKey> SigningKey::load_or_create(const std::filesystem::path& folde
   struct stat st {};
   if (::stat(secret.c_str(), &st) == 0) {
     if ((st.st_mode & 077) != 0) {
-      return fail(Status::refused, secret.string() + ": others may read this private key", "chmod 600 " + secret.string());
+      return fail(Status::refused, secret.string() + ": others may read this private key",
+                  "chmod 600 " + secret.string());
     }
     SPARKMILL_ASSIGN(const std::string text, read_text_file(secret, 8192));
     auto key = from_private_text(text);
@@ -190,8 +191,7 @@ std::string SigningKey::sign_md5(std::string_view md5) const {
   std::array<std::uint8_t, kBytes> out{};
   std::size_t size = out.size();
   // No digest is set: the padded block then holds the 32 characters themselves, as the client expects.
-  if (EVP_PKEY_sign_init(context.get()) != 1 ||
-      EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) != 1 ||
+  if (EVP_PKEY_sign_init(context.get()) != 1 || EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) != 1 ||
       EVP_PKEY_sign(context.get(), out.data(), &size, view(md5).data(), md5.size()) != 1) {
     std::abort();  // no memory
   }

@@ -60,8 +60,8 @@ struct Change {
   std::vector<std::int64_t> not_needed;  ///< unsent instances of a unit that is decided
   std::uint32_t fresh = 0;               ///< instances to make
   unsigned error_mask = 0;
-  bool validate = false;    ///< enough good results wait for the validator
-  bool assimilate = false;  ///< decided, and not handed to the assimilator yet
+  bool validate = false;             ///< enough good results wait for the validator
+  bool assimilate = false;           ///< decided, and not handed to the assimilator yet
   std::int64_t next_ms = INT64_MAX;  ///< the next deadline
 };
 
