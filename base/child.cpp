@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -60,8 +61,19 @@ Result<Child> Child::start(const std::vector<std::string>& command, const ChildS
   std::vector<char*> argv;
   for (std::string& word : copy) argv.push_back(word.data());
   argv.push_back(nullptr);
+  std::vector<std::string> added = settings.environment;
+  std::vector<char*> variables;
+  for (std::string& variable : added) variables.push_back(variable.data());
+  for (char** e = environ; *e != nullptr; ++e) {
+    const std::string_view old = *e;
+    const std::string_view name = old.substr(0, old.find('=') + 1);
+    const bool replaced = std::any_of(added.begin(), added.end(),
+                                      [&](const std::string& a) { return a.compare(0, name.size(), name) == 0; });
+    if (!replaced) variables.push_back(*e);
+  }
+  variables.push_back(nullptr);
   pid_t pid = -1;
-  const int err = posix_spawnp(&pid, argv[0], &plan.files, &plan.attributes, argv.data(), environ);
+  const int err = posix_spawnp(&pid, argv[0], &plan.files, &plan.attributes, argv.data(), variables.data());
   if (err != 0) {
     return fail(err == ENOENT ? Status::not_found : Status::io_error,
                 "cannot start " + command[0] + ": " + std::strerror(err),

@@ -15,8 +15,9 @@
 namespace sparkmill {
 
 struct ChildSettings {
-  std::filesystem::path folder;  ///< working folder; empty: ours
-  std::filesystem::path output;  ///< file that takes stdout and stderr, written afresh; empty: ours
+  std::filesystem::path folder;          ///< working folder; empty: ours
+  std::filesystem::path output;          ///< file that takes stdout and stderr, written afresh; empty: ours
+  std::vector<std::string> environment;  ///< "NAME=value", added to ours; these win
 };
 
 /// How a program ended.

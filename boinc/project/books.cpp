@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boinc/project/books.h"
 
-
 namespace sparkmill::boinc::project {
 
 namespace {

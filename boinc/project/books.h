@@ -136,6 +136,8 @@ struct ToAssimilate {
   std::string name;
   std::int64_t batch = 0;
   unsigned error_mask = 0;
+  std::string result;  ///< the canonical one; empty when the unit failed
+  std::int64_t user = 0, host = 0;
   std::vector<std::string> files;  ///< of the canonical result
 };
 

@@ -33,10 +33,10 @@ std::vector<std::string> with(std::vector<std::string> words, const std::vector<
 }  // namespace
 
 Runner program_runner(const Programs& programs, StopToken stop) {
-  return [folder = programs.folder, timeout = programs.timeout_ms,
-          stop = std::move(stop)](const std::vector<std::string>& words) -> Said {
+  return [folder = programs.folder, timeout = programs.timeout_ms, stop = std::move(stop)](
+             const std::vector<std::string>& words, const std::vector<std::string>& environment) -> Said {
     const std::filesystem::path output = folder / "last_output.txt";
-    auto child = Child::start(words, {folder, output});
+    auto child = Child::start(words, {folder, output, environment});
     if (!child) return {Opinion::later, child.error().message};
     const ChildEnd end = child->wait(timeout, stop);
     if (end.timed_out) return {Opinion::later, words[0] + ": took over " + std::to_string(timeout / 1000) + " s"};
@@ -65,7 +65,7 @@ Result<Validation> validate(const ToValidate& unit, const std::vector<std::strin
       canonical = &item;
       continue;
     }
-    const Said said = run(with(init, item.files, path));
+    const Said said = run(with(init, item.files, path), {});
     if (said.opinion == Opinion::later) return later(said.note);
     if (said.opinion == Opinion::yes) {
       good.push_back(&item);
@@ -74,7 +74,7 @@ Result<Validation> validate(const ToValidate& unit, const std::vector<std::strin
     }
   }
   const auto equal = [&](const ToValidate::Item& a, const ToValidate::Item& b) {
-    return run(with(with(compare, a.files, path), b.files, path));
+    return run(with(with(compare, a.files, path), b.files, path), {});
   };
   const auto against = [&](const ToValidate::Item& chosen) -> Done {
     for (const ToValidate::Item* item : good) {
@@ -132,7 +132,12 @@ Done assimilate(const ToAssimilate& unit, const std::vector<std::string>& assimi
     words.push_back(std::to_string(unit.unit));
     words = with(std::move(words), unit.files, path);
   }
-  const Said said = run(words);
+  std::vector<std::string> environment;
+  if (!unit.result.empty()) {
+    environment.push_back("SPARKMILL_RESULT_IDS=" + unit.result + " " + std::to_string(unit.user) + " " +
+                          std::to_string(unit.host));
+  }
+  const Said said = run(words, environment);
   return said.opinion == Opinion::yes ? done() : Done(later(said.note));
 }
 

@@ -5,6 +5,8 @@
 //   VALIDATOR compare A.. B..        0 equal, 3 try later, other different
 //   ASSIMILATOR UNIT_ID FILE..       0 done, other try later
 //   ASSIMILATOR --error MASK NAME UNIT_ID BATCH
+// What a script_assimilator cannot pass, the assimilator finds in the environment: SPARKMILL_RESULT_IDS="RESULT USER
+// HOST" of the canonical result, from the books.
 #pragma once
 
 #include <functional>
@@ -29,7 +31,7 @@ struct Said {
 };
 
 /// Runs programs; tests hand in their own.
-using Runner = std::function<Said(const std::vector<std::string>& words)>;
+using Runner = std::function<Said(const std::vector<std::string>& words, const std::vector<std::string>& environment)>;
 /// Starts words[0]; exit 0 yes, 3 later, other no. Errors of ours are `later`.
 Runner program_runner(const Programs& programs, StopToken stop);
 

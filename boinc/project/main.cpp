@@ -20,7 +20,7 @@ namespace {
 struct Options {
   project::Settings project;
   log::Settings log;
-  std::string data = "sparkmill-project-data", apps, plan_classes, receipts, validator, assimilator;
+  std::string data = "sparkmill-project-data", apps, plan_classes, public_files, validator, assimilator;
   std::string repeat = "user", verb;
   std::vector<std::string> words;
   std::uint32_t wait_s = 10, timeout_s = 600, retry_s = 30;
@@ -48,7 +48,8 @@ po::options_description describe(Options& o) {
   add("validator", po::value(&o.validator), "program and first arguments, called with: init FILE.. | compare A.. B..");
   add("assimilator", po::value(&o.assimilator),
       "program and first arguments, called with: UNIT_ID FILE.. | --error MASK NAME UNIT_ID BATCH");
-  add("receipts", po::value(&o.receipts), "folder whose files are served below receipts/");
+  add("public-dir", po::value(&o.public_files),
+      "folder served below public/; default: DATA/sparkmill/public, where the assimilator publishes receipts");
   add("program-timeout-s", po::value(&o.timeout_s)->default_value(o.timeout_s),
       "time a validator or assimilator may take");
   add("retry-s", po::value(&o.retry_s)->default_value(o.retry_s), "until one that failed by itself is tried again");
@@ -128,7 +129,7 @@ int parse(int argc, char** argv, Options& o) {
   s.data = o.data;
   s.apps = o.apps;
   s.plan_classes = o.plan_classes;
-  if (!o.receipts.empty()) s.receipts = std::filesystem::absolute(o.receipts);
+  s.public_files = o.public_files;
   s.programs.validator = words_of(o.validator);
   s.programs.assimilator = words_of(o.assimilator);
   s.programs.timeout_ms = std::uint64_t{o.timeout_s} * 1000;

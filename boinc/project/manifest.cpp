@@ -65,6 +65,9 @@ class Fields {
     }
     return *v;
   }
+  const json& object(const char* name) { return *member(name, false); }
+  /// A member that says nothing to us.
+  void skip(const char* name) { member(name, true); }
   void end() const {
     for (const auto& [key, value] : object_.items()) {
       if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) {
@@ -86,13 +89,14 @@ class Fields {
   std::vector<std::string> asked_;
 };
 
-Manifest::Planned read_unit(const json& object, const fs::path& folder, const std::string& where) {
+Manifest::Planned read_unit(const json& object, const std::string& app, const fs::path& folder,
+                            const std::string& where) {
   constexpr double kMost = 9e18;
   Manifest::Planned out;
   UnitSpec& u = out.unit;
   Fields f(object, where);
   u.name = f.text("name");
-  u.app = f.text("app");
+  u.app = app;
   u.command_line = f.text("command_line", "");
   u.batch = f.integer<std::int64_t>("batch", 0, 2e9, 0);
   u.fpops_est = f.integer<std::int64_t>("rsc_fpops_est", 1, kMost);
@@ -107,26 +111,22 @@ Manifest::Planned read_unit(const json& object, const fs::path& folder, const st
   l.max_error = f.integer<std::uint32_t>("max_error_results", 0, 100, 3);
   l.max_total = f.integer<std::uint32_t>("max_total_results", 1, 100, 10);
   l.max_success = f.integer<std::uint32_t>("max_success_results", 1, 100, 6);
-  for (const json& in : f.list("inputs", kMaxFiles)) {
-    Fields i(in, where + ".inputs");
+  for (const json& in : f.list("files", kMaxFiles)) {
+    Fields i(in, where + ".files");
     InputFile file;
     const fs::path source = folder / i.text("path");
     file.name = i.text("name", source.filename().string());
     file.open_name = i.text("open_name", "");
     file.copy = i.flag("copy_file");
+    i.skip("bytes");  // counted when it is staged
     i.end();
     u.inputs.push_back(std::move(file));
     out.sources.push_back(source);
   }
-  for (const json& slot : f.list("outputs", kMaxFiles)) {
-    Fields o(slot, where + ".outputs");
-    OutputSlot s;
-    s.open_name = o.text("open_name");
-    s.max_nbytes = o.integer<std::uint64_t>("max_nbytes", 1, 1e12);
-    s.optional = o.flag("optional");
-    o.end();
-    u.outputs.push_back(std::move(s));
-  }
+  Fields o(f.object("output"), where + ".output");
+  u.outputs.push_back({o.text("open_name"), o.integer<std::uint64_t>("max_nbytes", 1, 1e12), false});
+  o.end();
+  for (const char* of_the_job : {"index", "units"}) f.skip(of_the_job);
   f.end();
   return out;
 }
@@ -139,9 +139,13 @@ Result<Manifest> parse_manifest(std::string_view text, const fs::path& folder) {
   Manifest out;
   try {
     Fields f(all, "manifest");
-    std::size_t i = 0;
-    for (const json& u : f.list("units", kMaxUnits, true)) {
-      out.units.push_back(read_unit(u, folder, "units[" + std::to_string(i++) + "]"));
+    const json& units = f.list("units", kMaxUnits, true);
+    if (!units.empty()) {
+      f.integer<int>("version", 1, 1);
+      const std::string app = f.text("app");
+      for (const char* of_the_job : {"job", "kind"}) f.skip(of_the_job);
+      std::size_t i = 0;
+      for (const json& u : units) out.units.push_back(read_unit(u, app, folder, "units[" + std::to_string(i++) + "]"));
     }
     for (const json& c : f.list("cancel", kMaxUnits, true)) {
       if (!c.is_string()) throw Bad{"manifest.cancel: is not a list of names"};
@@ -224,7 +228,7 @@ Result<std::string> Spool::leave(const fs::path& manifest) const {
   json all = json::parse(text);
   if (all.contains("units")) {
     for (json& unit : all["units"]) {
-      for (json& input : unit["inputs"]) {
+      for (json& input : unit["files"]) {
         const std::string path = input["path"];
         input["path"] = (folder / path).string();
       }

@@ -43,8 +43,7 @@ std::string unit_state(const UnitView& u) {
 
 }  // namespace
 
-std::string status_page(const Face& face, const Overview& o, const Catalog& catalog, std::int64_t now_ms,
-                        bool has_receipts) {
+std::string status_page(const Face& face, const Overview& o, const Catalog& catalog, std::int64_t now_ms) {
   std::string out =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<title>" + escape(face.name) +
       "</title>\n<meta name=\"viewport\" content=\"width=device-width\">\n"
@@ -57,8 +56,9 @@ std::string status_page(const Face& face, const Overview& o, const Catalog& cata
       "Production uses a real BOINC server with the same validator and assimilator.</p>\n";
   out += "<p>Attach: <code>boinccmd --project_attach " + escape(face.master) + " ACCOUNT_KEY</code></p>\n<p>";
   for (const auto& [what, n] : o.counts) out += escape(what) + " " + std::to_string(n) + " &middot; ";
-  out += "<a href=\"status.json\">status.json</a> &middot; <a href=\"stats/user.gz\">stats/user.gz</a>";
-  if (has_receipts) out += " &middot; receipts below <code>receipts/</code>";
+  out +=
+      "<a href=\"status.json\">status.json</a> &middot; <a href=\"stats/user.gz\">stats/user.gz</a> &middot; receipts: "
+      "<code>public/receipts/RESULT.receipt</code>";
   out += "</p>\n";
 
   std::string rows;

@@ -6,8 +6,7 @@
 
 namespace sparkmill::boinc::project {
 
-std::string status_page(const Face& face, const Overview& overview, const Catalog& catalog, std::int64_t now_ms,
-                        bool has_receipts);
+std::string status_page(const Face& face, const Overview& overview, const Catalog& catalog, std::int64_t now_ms);
 /// Without addresses, password hashes and account keys.
 std::string status_json(const Face& face, const Overview& overview);
 

@@ -15,7 +15,7 @@ using http::Response;
 
 namespace {
 
-constexpr std::uint64_t kUploadLimit = (64u << 20) + kUploadHeader;
+constexpr std::uint64_t kUploadLimit = (256u << 20) + kUploadHeader;
 constexpr std::size_t kRowsShown = 2000;
 constexpr auto kPace = std::chrono::milliseconds(500);
 constexpr std::uint32_t kBrokenDelay = 300;
@@ -64,6 +64,7 @@ Result<std::unique_ptr<Project>> Project::start(Settings s, const Clock& clock, 
   SPARKMILL_TRY(check(s));
   if (s.apps.empty()) s.apps = s.data / "apps";
   if (s.plan_classes.empty()) s.plan_classes = s.apps.parent_path() / "plan_class_spec.xml";
+  if (s.public_files.empty()) s.public_files = s.data / "sparkmill" / "public";
   s.programs.folder = s.data / "tmp";
   std::error_code ec;
   for (const fs::path& folder : {s.data, s.data / "tmp", s.data / "work", s.data / "download", s.data / "upload"}) {
@@ -120,16 +121,16 @@ void Project::routes() {
     out.otherwise = Response::text(404, "no such file\n");
     return out;
   });
-  server_.file_route("/receipts/", [this](const Request& r) {
-    const std::string name = r.path().substr(std::string_view("/receipts/").size());
+  server_.file_route("/public/", [this](const Request& r) {
+    const std::string name = r.path().substr(std::string_view("/public/").size());
     http::Server::FileAnswer out;
-    // A day's folder and a file in it, or a file; no name may lead elsewhere.
+    // A file, or a folder and a file in it; no name may lead elsewhere.
     const std::size_t slash = name.find('/');
     const bool legal = slash == std::string::npos
                            ? legal_name(name)
                            : legal_name(name.substr(0, slash)) && legal_name(name.substr(slash + 1));
-    if (legal && !settings_.receipts.empty()) out.file = settings_.receipts / name;
-    out.otherwise = Response::text(404, "no such receipt\n");
+    if (legal) out.file = settings_.public_files / name;
+    out.otherwise = Response::text(404, "no such file\n");
     return out;
   });
 }
@@ -180,10 +181,8 @@ Response Project::status(bool as_json) {
   const auto overview = books_->overview(kRowsShown);
   if (!overview) return Response::text(500, overview.error().message + "\n");
   if (as_json) return Response::json(200, status_json(face_, *overview));
-  return Response::text(
-      200,
-      status_page(face_, *overview, catalog_, static_cast<std::int64_t>(clock_.unix_ms()), !settings_.receipts.empty()),
-      "text/html; charset=utf-8");
+  return Response::text(200, status_page(face_, *overview, catalog_, static_cast<std::int64_t>(clock_.unix_ms())),
+                        "text/html; charset=utf-8");
 }
 
 Done Project::pass() {

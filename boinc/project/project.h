@@ -24,7 +24,7 @@ struct Settings {
   std::string url;             ///< the master URL when clients reach it under another name; empty: http://listen:port/
   std::filesystem::path apps;  ///< folder of applications; empty: data/apps
   std::filesystem::path plan_classes;  ///< empty: plan_class_spec.xml beside the folder of applications
-  std::filesystem::path receipts;      ///< served below receipts/; empty: none
+  std::filesystem::path public_files;  ///< served below public/; empty: data/sparkmill/public, of the assimilator
   Programs programs;                   ///< its folder is data/tmp
   Policy policy;
   bool background = true;  ///< false: nothing happens between requests but by pass()

@@ -146,7 +146,16 @@ Result<std::optional<ToAssimilate>> Books::next_to_assimilate() {
       out.error_mask = static_cast<unsigned>(q.integer(3));
       canonical = q.integer(4);
     }
-    if (canonical != 0) out.files = files_of(canonical);
+    if (canonical != 0) {
+      auto q = db_->prepare("SELECT name, user_id, host_id FROM result WHERE id = ?");
+      q.all(canonical);
+      if (q.step()) {
+        out.result = q.str(0);
+        out.user = q.integer(1);
+        out.host = q.integer(2);
+      }
+      out.files = files_of(canonical);
+    }
     return std::optional<ToAssimilate>(std::move(out));
   });
 }

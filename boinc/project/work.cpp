@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMaxUnitName = 200;
 constexpr std::size_t kMaxCommandLine = 4096;
 constexpr std::uint32_t kMaxInstances = 100;
-constexpr std::uint64_t kMaxOutput = 64u << 20;
+constexpr std::uint64_t kMaxOutput = 256u << 20;  ///< what our own results may have, at most
 
 Done check(const UnitSpec& u, Repeat repeat) {
   const auto bad = [&](const std::string& what, const std::string& hint = {}) {
@@ -40,7 +40,7 @@ Done check(const UnitSpec& u, Repeat repeat) {
   if (u.outputs.empty()) return bad("no output file");
   for (const OutputSlot& o : u.outputs) {
     if (!legal_name(o.open_name)) return bad("'" + o.open_name.substr(0, 80) + "' cannot be an output's open_name");
-    if (o.max_nbytes == 0 || o.max_nbytes > kMaxOutput) return bad("max_nbytes of an output is not in 1 to 64 MiB");
+    if (o.max_nbytes == 0 || o.max_nbytes > kMaxOutput) return bad("max_nbytes of an output is not in 1 to 256 MiB");
   }
   for (const InputFile& i : u.inputs) {
     if (!legal_name(i.name) || (!i.open_name.empty() && !legal_name(i.open_name))) {

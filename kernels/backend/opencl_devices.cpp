@@ -103,6 +103,7 @@ Found describe(const Api& cl, cl_platform_id platform, cl_device_id id) {
   f.device.pci = pci_address(cl, id, device_text(cl, id, CL_DEVICE_EXTENSIONS));
   f.device.memory_bytes = device_number(cl, id, CL_DEVICE_GLOBAL_MEM_SIZE);
   f.device.lanes = 1;
+  f.device.vendor = platform_text(cl, platform, CL_PLATFORM_VENDOR);
   return f;
 }
 
@@ -144,9 +145,15 @@ std::vector<Found> find_devices(std::string& note) {
     std::vector<cl_device_id> devices(64);
     cl_uint n = 0;
     if (cl->get_devices(platforms[p], CL_DEVICE_TYPE_ALL, 64, devices.data(), &n) != CL_SUCCESS) continue;
+    unsigned gpus = 0;
+    unsigned others = 0;
     for (cl_uint d = 0; d < std::min<cl_uint>(n, 64); ++d) {
+      const bool gpu = (device_number(*cl, devices[d], CL_DEVICE_TYPE) & CL_DEVICE_TYPE_GPU) != 0;
+      const unsigned index = gpu ? gpus++ : others++;
       if (device_number(*cl, devices[d], CL_DEVICE_AVAILABLE) == 0) continue;
       Found f = describe(*cl, platforms[p], devices[d]);
+      f.device.gpu = gpu;
+      f.device.vendor_index = index;
       // Two platforms may reach one card: the first keeps the PCI id, the other is told apart by its place.
       if (f.device.pci.empty() || !ids.insert(f.device.id = "opencl:" + f.device.pci).second)
         f.device.id = fmt::format("opencl:{}.{}", p, d);
