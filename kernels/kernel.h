@@ -28,13 +28,8 @@ struct Device {
   std::string driver;              ///< driver or runtime version
   std::string pci;                 ///< "0000:01:00.0" or empty
   std::uint64_t memory_bytes = 0;
-  unsigned lanes = 1;         ///< how many kernel instances it makes sense to run at once (CPU: usable cores)
-  unsigned ordinal = 0;       ///< index within its backend, for the backend's own use (CUDA: the runtime's number)
-  std::string vendor{};       ///< OpenCL: vendor of the platform; with the next two, how BOINC clients number devices
-  unsigned vendor_index = 0;  ///< OpenCL: index among the platform's GPUs (or other devices), in the platform's order
-  bool gpu = false;           ///< OpenCL: is a GPU
-};                            ///< OpenCL: vendor of the platform; with the next, how BOINC clients number devices
-unsigned vendor_index = 0;    ///< OpenCL: index among the platform's devices of its type, in the platform's order
+  unsigned lanes = 1;    ///< how many kernel instances it makes sense to run at once (CPU: usable cores)
+  unsigned ordinal = 0;  ///< index within its backend, for the backend's own use
 };
 
 /// Answer to "can this row run on that device?"; `why` is one plain sentence, shown to users in both cases.

@@ -46,55 +46,61 @@ Result<Selection> select_cpu(kernels::Family family, Plan plan, const kernels::D
               "the project's plan_class_spec.xml should not have sent it here");
 }
 
-/// How vendors' OpenCL platforms call themselves. Without a client any device will do.
-bool made_by(const kernels::Device& device, std::string_view gpu_type) {
-  if (gpu_type.empty()) return true;
-  if (!device.gpu) return false;
-  if (gpu_type == "NVIDIA") return contains(device.vendor, "NVIDIA");
-  if (gpu_type == "ATI") return contains(device.vendor, "AMD") || contains(device.vendor, "Advanced Micro");
-  if (gpu_type == "intel_gpu") return contains(device.vendor, "Intel");
-  return false;
+/// How vendors' OpenCL platforms call themselves. Without a client any GPU will do.
+bool made_by(const kernels::OpenclGpu& gpu, std::string_view gpu_type) {
+  if (gpu_type == "NVIDIA") return contains(gpu.vendor, "NVIDIA");
+  if (gpu_type == "ATI") return contains(gpu.vendor, "AMD") || contains(gpu.vendor, "Advanced Micro");
+  if (gpu_type == "intel_gpu") return contains(gpu.vendor, "Intel");
+  return gpu_type.empty();
+}
+
+const kernels::Device* find_device(bool cuda, unsigned wanted, const Task& task, const Machine& machine) {
+  for (const kernels::Device& device : machine.cuda) {
+    if (cuda && device.ordinal == wanted) return &device;
+  }
+  for (const kernels::OpenclGpu& gpu : machine.opencl) {
+    if (!cuda && gpu.index == wanted && made_by(gpu, task.gpu_type)) return &gpu.device;
+  }
+  return nullptr;
 }
 
 }  // namespace
 
-Result<Selection> select(kernels::Family family, std::string_view plan_name, const Task& task,
-                         std::span<const kernels::Device> devices, std::span<const std::string> notes) {
+Result<Selection> select(kernels::Family family, std::string_view plan_name, const Task& task, const Machine& machine) {
   SPARKMILL_ASSIGN(const Plan plan, plan_of(plan_name, task));
-  if (plan != Plan::opencl && plan != Plan::cuda) return select_cpu(family, plan, devices.front());
+  if (plan != Plan::opencl && plan != Plan::cuda) return select_cpu(family, plan, machine.cpu);
   const bool cuda = plan == Plan::cuda;
   const kernels::Backend backend = cuda ? kernels::Backend::cuda : kernels::Backend::opencl;
-  const auto in_build = [&](const kernels::Row& row) { return row.family == family && row.backend == backend; };
-  if (std::none_of(kernels::rows().begin(), kernels::rows().end(), in_build)) {
+  const auto row = std::find_if(kernels::rows().begin(), kernels::rows().end(),
+                                [&](const kernels::Row& r) { return r.family == family && r.backend == backend; });
+  if (row == kernels::rows().end()) {
     std::string why;
     for (const kernels::AbsentBackend& absent : kernels::absent_backends()) {
       if (absent.backend == kernels::name(backend)) why = ": " + absent.why;
     }
     return fail(Status::unsupported, "this build has no " + std::string(kernels::name(backend)) + " rows" + why);
   }
-  const int wanted = cuda ? std::max(0, task.gpu_device) : std::max(0, task.gpu_opencl_index);
+  const auto wanted = static_cast<unsigned>(std::max(0, cuda ? task.gpu_device : task.gpu_opencl_index));
+  const kernels::Device* device = find_device(cuda, wanted, task, machine);
   std::string why;
-  for (const kernels::Device& device : devices) {
-    if (device.backend != backend) continue;
-    const bool is_it = cuda ? static_cast<int>(device.ordinal) == wanted
-                            : made_by(device, task.gpu_type) && static_cast<int>(device.vendor_index) == wanted;
-    if (!is_it) continue;
-    for (const kernels::Row& row : kernels::rows()) {
-      if (!in_build(row)) continue;
-      const kernels::Probe probe = row.probe(device);
-      if (probe.ok) return Selection{device, &row};
-      why += "; " + device.id + ": " + probe.why;
-    }
+  if (device != nullptr) {
+    const kernels::Probe probe = row->probe(*device);
+    if (probe.ok) return Selection{*device, &*row};
+    why = "; " + device->id + ": " + probe.why;
   }
-  for (const std::string& note : notes) why += "; " + note;
-  return fail(Status::no_device, "waiting for the " + (task.gpu_type.empty() ? std::string("GPU") : task.gpu_type) +
+  for (const std::string& note : machine.notes) why += "; " + note;
+  return fail(Status::no_device, "waiting for " + (task.gpu_type.empty() ? std::string("GPU") : task.gpu_type) +
                                      " device " + std::to_string(wanted) + why);
 }
 
 Result<Selection> select(kernels::Family family, std::string_view plan, const Task& task) {
-  std::vector<std::string> notes;
-  const std::vector<kernels::Device> devices = kernels::discover_devices(&notes);
-  return select(family, plan, task, devices, notes);
+  Machine machine{kernels::cpu_device(), {}, {}, {}};
+  std::string note;
+  machine.cuda = kernels::cuda_devices(note);
+  if (!note.empty()) machine.notes.push_back(note);
+  machine.opencl = kernels::opencl_gpus(note);
+  if (!note.empty()) machine.notes.push_back(note);
+  return select(family, plan, task, machine);
 }
 
 }  // namespace sparkmill::boinc::app

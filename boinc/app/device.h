@@ -3,6 +3,7 @@
 #pragma once
 
 #include "boinc/app/client.h"
+#include "kernels/backend/discover.h"
 #include "kernels/registry.h"
 
 namespace sparkmill::boinc::app {
@@ -17,8 +18,13 @@ struct Selection {
 /// GPU is not there now: ask again later), unsupported (this processor or build can never run it), bad_argument.
 Result<Selection> select(kernels::Family family, std::string_view plan, const Task& task);
 
-/// The same over a given list of devices, for tests.
-Result<Selection> select(kernels::Family family, std::string_view plan, const Task& task,
-                         std::span<const kernels::Device> devices, std::span<const std::string> notes);
+/// What there is to choose from; for tests.
+struct Machine {
+  kernels::Device cpu;
+  std::vector<kernels::Device> cuda;
+  std::vector<kernels::OpenclGpu> opencl;
+  std::vector<std::string> notes;  ///< why a backend found nothing
+};
+Result<Selection> select(kernels::Family family, std::string_view plan, const Task& task, const Machine& machine);
 
 }  // namespace sparkmill::boinc::app
