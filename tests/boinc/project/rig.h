@@ -54,9 +54,8 @@ class Rig {
     s.programs.validator = {"validator"};
     s.programs.assimilator = {"assimilator"};
     s.background = false;
-    auto made = Project::start(s, clock, [this](const auto& words, const auto& environment) {
-      return judge(words, environment);
-    });
+    auto made = Project::start(
+        s, clock, [this](const auto& words, const auto& environment) { return judge(words, environment); });
     ASSERT_TRUE(made.ok()) << made.error().message;
     project = std::move(*made);
   }
@@ -96,7 +95,8 @@ class Rig {
   }
   std::int64_t credit() {
     std::int64_t sum = 0;
-    for (const UserView& u : project->books().overview(0)->users) sum += u.credit_microcobble;
+    const auto all = project->books().overview(0);
+    for (const UserView& u : all->users) sum += u.credit_microcobble;
     return sum;
   }
   void pass() {
@@ -182,9 +182,7 @@ class Host {
         content.substr(offset);
     return send(body);
   }
-  std::string send(const std::string& body) {
-    return std::string(text(rig_.project->uploads().handle(body).body));
-  }
+  std::string send(const std::string& body) { return std::string(text(rig_.project->uploads().handle(body).body)); }
   /// Computes everything that it holds: upload and report.
   void finish_all(const std::string& content = "good 42") {
     while (!held.empty()) {
