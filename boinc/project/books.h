@@ -144,7 +144,7 @@ struct ToAssimilate {
 struct ResultView {
   std::string name, unit, outcome, validity, state, note, device;
   std::int64_t host = 0, user = 0, exit_status = 0, sent_ms = 0, deadline_ms = 0, received_ms = 0;
-  std::int64_t credit_microcobble = 0;
+  std::int64_t credit_microcobble = 0, elapsed_ms = 0, cpu_ms = 0;
 };
 struct UnitView {
   std::int64_t id = 0;

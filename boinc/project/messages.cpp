@@ -43,8 +43,9 @@ Reported reported(std::string_view in) {
   out.name = short_text(in, "name", kMaxName);
   out.state = xml::child_integer(in, "state");
   out.exit_status = xml::child_integer(in, "exit_status");
-  out.cpu_s = figure(in, "final_cpu_time");
-  out.elapsed_s = figure(in, "final_elapsed_time");
+  // Milliseconds of these must fit into 64 bits.
+  out.cpu_s = std::min(figure(in, "final_cpu_time"), 1e12);
+  out.elapsed_s = std::min(figure(in, "final_elapsed_time"), 1e12);
   if (const auto e = xml::find(in, "stderr_out")) {
     const std::string_view all = e->inner;
     out.stderr_out = std::string(all.size() > kMaxStderr ? all.substr(all.size() - kMaxStderr) : all);

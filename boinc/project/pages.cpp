@@ -142,6 +142,8 @@ std::string status_json(const Face& face, const Overview& o) {
                        {"sent_ms", r.sent_ms},
                        {"deadline_ms", r.deadline_ms},
                        {"received_ms", r.received_ms},
+                       {"elapsed_s", static_cast<double>(r.elapsed_ms) / 1e3},
+                       {"cpu_s", static_cast<double>(r.cpu_ms) / 1e3},
                        {"credit", static_cast<double>(r.credit_microcobble) / kMicro},
                        {"note", r.note}});
   }

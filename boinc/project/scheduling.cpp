@@ -249,7 +249,7 @@ void Books::give_work(const SchedulerRequest& request, const UserView& user, std
           "?, "
           "flops = ?, sent_ms = ?, deadline_ms = ? WHERE id = ?",
           ServerState::in_progress, host, user.id, version->number, version->platform, version->plan_class,
-          version->device, static_cast<std::int64_t>(task.flops), now(), task.deadline_ms, c.id);
+          version->device, static_cast<std::int64_t>(std::min(task.flops, 9e18)), now(), task.deadline_ms, c.id);
       run("UPDATE unit SET look_ms = min(coalesce(look_ms, ?), ?) WHERE id = ?", task.deadline_ms, task.deadline_ms,
           c.unit);
       need.seconds -= static_cast<double>(task.unit.fpops_est) / task.flops;

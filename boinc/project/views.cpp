@@ -38,7 +38,8 @@ Result<Overview> Books::overview(std::size_t rows) {
       auto q = db_->prepare(
           "SELECT r.name, u.name, r.outcome, r.validity, r.state, r.note, r.host_id, r.user_id, r.exit_status, "
           "r.sent_ms, "
-          "r.deadline_ms, r.received_ms, r.credit, r.device FROM result r JOIN unit u ON u.id = r.unit_id ORDER BY "
+          "r.deadline_ms, r.received_ms, r.credit, r.device, r.elapsed_ms, r.cpu_ms FROM result r JOIN unit u ON u.id "
+          "= r.unit_id ORDER BY "
           "r.id "
           "DESC LIMIT ?");
       q.all(rows);
@@ -60,6 +61,8 @@ Result<Overview> Books::overview(std::size_t rows) {
         v.received_ms = q.integer(11);
         v.credit_microcobble = q.integer(12);
         v.device = q.str(13);
+        v.elapsed_ms = q.integer(14);
+        v.cpu_ms = q.integer(15);
         out.results.push_back(std::move(v));
       }
     }

@@ -203,3 +203,113 @@ class Client:
         except subprocess.TimeoutExpired:
             self.kill()
             check("the client ends within %d s" % seconds, False)
+
+
+class Volunteer:
+    """What a client says, said by hand: for results that no honest program would send."""
+
+    def __init__(self, project, name):
+        self.project, self.key, self.name = project, project.account(name), name
+        self.host, self.seqno, self.reports = 0, 0, ""
+        self.task = None
+
+    def ask(self, seconds=1):
+        body = ("<scheduler_request><authenticator>%s</authenticator><hostid>%d</hostid><rpc_seqno>%d</rpc_seqno>"
+                "<cpu_req_secs>%d</cpu_req_secs><platform_name>%s</platform_name><host_info><host_cpid>%s</host_cpid>"
+                "<p_ncpus>1</p_ncpus></host_info>%s</scheduler_request>" %
+                (self.key, self.host, self.seqno, seconds, PLATFORM, hashlib.md5(self.name.encode()).hexdigest(),
+                 self.reports))
+        reply = fetch(self.project.url + "cgi", body.encode()).decode()
+        self.seqno += 1
+        self.reports = ""
+        host = re.search(r"<hostid>(\d+)<", reply)
+        if host:
+            self.host, self.seqno = int(host.group(1)), 0
+        result = re.search(r"<result>\n<name>(.*?)</name>\n<wu_name>(.*?)</wu_name>.*?<file_name>(.*?)</file_name>", reply,
+                           re.S)
+        if result:
+            self.task = dict(result=result.group(1), unit=result.group(2), output=result.group(3))
+            part = reply[reply.index("<name>%s</name>\n<generated_locally/>" % self.task["output"]):]
+            self.task["max_nbytes"] = int(re.search(r"<max_nbytes>(\d+)", part).group(1))
+            self.task["signature"] = re.search(r"<xml_signature>\n(.*?)</xml_signature>", part, re.S).group(1)
+            unit = reply[reply.index("<workunit>"):reply.index("</workunit>")]
+            self.task["inputs"] = re.findall(r"<file_name>(.*?)</file_name>\n<open_name>(.*?)</open_name>", unit)
+            self.task["urls"] = dict(re.findall(r"<name>([^<]*)</name>\n<url>([^<]*)</url>", reply))
+        return reply
+
+    def compute(self, folder, *options):
+        """The task by the real application, without a client. Returns the result file's bytes."""
+        os.makedirs(folder)
+        for name, open_name in self.task["inputs"]:
+            with open(os.path.join(folder, open_name), "wb") as f:
+                f.write(fetch(self.task["urls"][name]))
+        done = subprocess.run([os.path.join(BIN, "sparkmill-boinc"), "--result-name", self.task["result"], "--key",
+                               os.path.join(folder, "own.key"), *options], cwd=folder, capture_output=True, text=True,
+                              timeout=240)
+        check("%s computes %s" % (self.name, self.task["result"]), done.returncode == 0, done.stderr)
+        with open(os.path.join(folder, "result"), "rb") as f:
+            return f.read()
+
+    def upload(self, content):
+        t = self.task
+        head = ("<data_server_request>\n<file_upload>\n<file_info>\n<name>%s</name>\n<xml_signature>\n%s</xml_signature>\n"
+                "<max_nbytes>%d</max_nbytes>\n</file_info>\n<nbytes>%d</nbytes>\n<md5_cksum>%s</md5_cksum>\n<offset>0"
+                "</offset>\n<data>\n" % (t["output"], t["signature"], t["max_nbytes"], len(content),
+                                         hashlib.md5(content).hexdigest()))
+        return fetch(self.project.url + "file_upload_handler", head.encode() + content).decode()
+
+    def report(self, result=None):
+        self.reports += ("<result><name>%s</name><state>5</state><exit_status>0</exit_status></result>" %
+                         (result or self.task["result"]))
+        return self.ask(0)
+
+
+def app_folder(home, options="", client_paths=()):
+    """apps/sparkmill/1.00/PLATFORM with the application and the libraries of BOINC that it links."""
+    app = os.path.join(BIN, "sparkmill-boinc")
+    if not os.path.exists(app):
+        print("skipped: sparkmill-boinc was not built (package libboinc-app-dev)")
+        sys.exit(77)
+    folder = os.path.join(home, "apps", "sparkmill", "1.00", PLATFORM)
+    os.makedirs(folder)
+    shutil.copy(app, os.path.join(folder, "sparkmill-boinc_100"))
+    files = "<file><physical_name>sparkmill-boinc_100</physical_name><main_program/></file>"
+    linked = subprocess.run(["ldd", app], capture_output=True, text=True).stdout
+    for soname, path in re.findall(r"(libboinc\S*) => (\S+)", linked):
+        shutil.copy(os.path.realpath(path), os.path.join(folder, soname + "_100"))
+        files += ("<file><physical_name>%s_100</physical_name><logical_name>%s</logical_name><copy_file/></file>" %
+                  (soname, soname))
+    version = subprocess.run(["boinc", "--version"], capture_output=True, text=True).stdout.split()[0]
+    with open(os.path.join(folder, "version.xml"), "w") as f:
+        f.write("<version><api_version>%s</api_version>%s<cmdline>%s</cmdline></version>\n" % (version, files, options))
+    return os.path.join(home, "apps")
+
+
+def templates(path, rows, n, seed, twins=()):
+    """A template file of `rows` random masked rows; `twins` are rows of other files, planted from row 7 on, 11 apart."""
+    import random
+    import struct
+    draw = random.Random(seed)
+    size = n // 8
+    sign = int.from_bytes(draw.randbytes(rows * size), "little")
+    mask = int.from_bytes(draw.randbytes(rows * size), "little")
+    sign = (sign & mask).to_bytes(rows * size, "little")
+    mask = mask.to_bytes(rows * size, "little")
+    out = bytearray(rows * 2 * size)
+    for i in range(rows):
+        out[2 * i * size:(2 * i + 1) * size] = sign[i * size:(i + 1) * size]
+        out[(2 * i + 1) * size:(2 * i + 2) * size] = mask[i * size:(i + 1) * size]
+    for k, row in enumerate(twins):
+        at = (7 + 11 * k) * 2 * size
+        out[at:at + 2 * size] = row
+    header = b"PCBT" + bytes([1, 1]) + struct.pack("<HII", n // 64, rows, 1) + b"boinc-e2e-epoch!"
+    with open(path, "wb") as f:
+        f.write(header + hashlib.sha256(out).digest() + out)
+    return [bytes(out[k * 2 * size:(k + 1) * 2 * size]) for k in range(min(rows, 64))]
+
+
+def pairs_of(answer):
+    """The pairs in an answer of match.h."""
+    import struct
+    count = struct.unpack_from("<I", answer)[0]
+    return [struct.unpack_from("<II", answer, 4 + 8 * k) for k in range(count)]
