@@ -21,7 +21,7 @@ namespace sparkmill::worker::boinc {
 enum class Neighbour : std::uint8_t { off, yield, share, first };
 
 struct PolicySettings {
-  Neighbour kind = Neighbour::yield;
+  Neighbour kind = Neighbour::off;
   double share = 0.5;                  ///< ours while BOINC has work, of `share`
   std::vector<std::string> obey;       ///< names of suspend reasons of BOINC that hold us too: "battery", ...
   std::uint64_t linger_ms = 2'000;     ///< goes on giving way that long after BOINC's last task

@@ -21,8 +21,15 @@ rpc::Task task(bool running, const std::string& resources = "") {
   return t;
 }
 
+PolicySettings yielding() {
+  PolicySettings s;
+  s.kind = Neighbour::yield;
+  return s;
+}
+
 struct Neighbourhood {
-  explicit Neighbourhood(PolicySettings s = {}, std::vector<Gpu> gpus = {}) : policy(std::move(s), std::move(gpus)) {
+  explicit Neighbourhood(PolicySettings s = yielding(), std::vector<Gpu> gpus = {})
+      : policy(std::move(s), std::move(gpus)) {
     view.connected = true;
   }
   /// One second later.
@@ -176,7 +183,7 @@ TEST(BoincPolicy, FirstTakesAllAndSaysSo) {
 }
 
 TEST(BoincPolicy, GpusYieldOneByOne) {
-  Neighbourhood n({}, {{"cuda:a", "NVIDIA", 0}, {"cuda:b", "NVIDIA", 1}, {"opencl:c", "AMD", -1}});
+  Neighbourhood n(yielding(), {{"cuda:a", "NVIDIA", 0}, {"cuda:b", "NVIDIA", 1}, {"opencl:c", "AMD", -1}});
   n.view.tasks = {task(true, "0.1 CPUs + 1 NVIDIA GPU (device 1)")};
   auto ways = n.tick();
   EXPECT_EQ(ways["cpu"].share, 1);
@@ -201,7 +208,7 @@ TEST(BoincPolicy, GpusYieldOneByOne) {
 }
 
 TEST(BoincPolicy, ObeysBoincsReasonsOnlyWhenTold) {
-  PolicySettings s;
+  PolicySettings s = yielding();
   Neighbourhood careless(s, {{"cuda:a", "NVIDIA", 0}});
   careless.view.status.task_suspend_reason = rpc::kSuspendBatteries;
   EXPECT_EQ(careless.cpu().share, 1);
