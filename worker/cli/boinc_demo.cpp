@@ -231,7 +231,7 @@ Result<std::unique_ptr<BoincDemo>> BoincDemo::start(BoincDemoSettings settings) 
   SPARKMILL_TRY(demo->make_templates());
   SPARKMILL_TRY(demo->start_project());
   SPARKMILL_TRY(demo->add_work());
-  say("BOINC demo: project server (for tests and demos) at " + demo->url() + ", a match in 4 units waits there");
+  say("BOINC demo: project server (for tests and demos) at " + demo->url() + ", a match waits there in units");
   const std::string program = on_path("boinc");
   if (program.empty()) {
     say("BOINC demo: no BOINC client on PATH (Debian: boinc-client), so nobody computes; attach one of yours to that "
