@@ -384,6 +384,11 @@ Done mining_settings(const Config& config, worker::AppSettings& s) {
   if (s.mining == "pool" && config.text("pool.user").empty()) {
     return fail(Status::bad_config, "mining: pool, but pool.user is empty", "the account or wallet that is to be paid");
   }
+  const bool node = s.mining != "pool" && s.mining != "bytom";
+  if (!node && s.node_url.empty() && s.rounds != 0) {
+    return fail(Status::bad_config, "rounds: counts receipts of a node, and mining for a " + s.mining + " uses none",
+                "leave it out, or name a node: --node URL, or --node demo");
+  }
   s.bytom.url = config.text("bytom.url");
   s.bytom.ca_file = s.ca_file;
   if (const auto file = config.path("bytom.token_file"); s.mining == "bytom" && !file.empty()) {

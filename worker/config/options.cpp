@@ -44,7 +44,9 @@ constexpr Option kOptions[] = {
     text("key", "${data}/worker.key", "Key file; made at the first run", Type::path),
     text("passphrase_file", "", "File whose first line is the passphrase of the key file; empty: not wrapped",
          Type::path),
-    text("node", "", "URL of the node to work for; empty: the embedded demo node"),
+    text("node", "",
+         "URL of the node to work for; demo: the embedded demo node; empty: that one too, but none when mining for a "
+         "pool or a Bytom node"),
     text("ca_file", "", "PEM file with an extra certificate authority for https nodes", Type::path),
     text("name", "${HOSTNAME}", "Name shown to the operator of the node"),
     text("devices", "", "Ids of the devices to use, as `sparkmill devices` lists them; empty: all", Type::list),
@@ -58,9 +60,11 @@ constexpr Option kOptions[] = {
            {"100", {}, {}, {}}),
     number("rounds", "0", 0, 1'000'000'000, "", "End after that many receipts; 0: never"),
     choice(
-        "mining", "off", "off|node|pool|bytom",
-        "Search for Tensority proofs of work: for the node (when its chain has them), a stratum pool, or a Bytom node"),
-    number("mining_percent", "50", 1, 99, "%", "Share of the devices' time for mining while other jobs wait"),
+        "mining", "auto", "auto|off|node|pool|bytom",
+        "Search for Tensority proofs of work: auto: for the node if its blocks need them; node: the same, and say so "
+        "if they do not; for a stratum pool; for a Bytom node"),
+    number("mining_percent", "25", 1, 99, "%",
+           "Share of the devices' time for mining while other jobs wait; when none waits it has all of it"),
     text("pool.url", "", "Pools in order of preference: stratum+tcp://host:port or stratum+tls://host:port",
          Type::list),
     text("pool.user", "", "Account or wallet address at the pools, optionally with .rig"),
@@ -70,7 +74,8 @@ constexpr Option kOptions[] = {
     text("bytom.token_file", "", "File whose first line is the Bytom node's access token, id:64hex; empty: none",
          Type::path),
     number("source_patience_s", "0", 0, 604'800, "s",
-           "Give up (exit 6) when the node is unreachable that long; 0: never"),
+           "Give up (exit 6) when the node, or without one the source of mining work, is unreachable that long; 0: "
+           "never"),
     text("api.listen", "127.0.0.1", "Address of the API; beyond loopback every request needs the token"),
     number("api.port", "7440", 0, 65'535, "", "Port of the API; 0: any free one"),
     text("api.token_file", "${data}/api.token", "Token that writes need; made at the first start, owner-only",

@@ -16,13 +16,14 @@ namespace {
 /// Two runs at a time: while the last slices of one end, the lanes have those of the other.
 constexpr unsigned kFeeders = 2;
 constexpr unsigned kLookMs = 100;
+constexpr std::uint64_t kNewsMs = 60'000;
 constexpr std::uint64_t kLongRange = std::uint64_t{1} << 62;
 constexpr auto kFamily = kernels::Family::tensority;
 
 }  // namespace
 
-Miner::Miner(Scheduler& scheduler, State& state, Say say)
-    : scheduler_(scheduler), state_(state), say_(say ? std::move(say) : [](const std::string&) {}) {}
+Miner::Miner(Scheduler& scheduler, State& state, Say say, const Clock& clock)
+    : scheduler_(scheduler), state_(state), say_(say ? std::move(say) : [](const std::string&) {}), clock_(clock) {}
 
 Miner::~Miner() { stop(); }
 
@@ -62,11 +63,15 @@ void Miner::hold(bool on) {
 }
 
 void Miner::feed_loop() {
+  unsigned searching = 0;  // counted from before the look at held_ until the piece is over
   for (;;) {
     {
       std::unique_lock lock(mutex_);
+      searching_ -= searching;
+      searching = 0;
       changed_.wait(lock, [this] { return stopping_ || !held_; });
       if (stopping_) return;
+      searching_ += searching = 1;
     }
     const unsigned lanes = scheduler_.lanes(kFamily);
     const std::uint64_t size =
@@ -117,19 +122,55 @@ void Miner::search(const mining::Desk::Piece& piece, std::uint64_t slice_nonces)
   desk_->finished(piece, "", {report->hits, report->best, report->count});
 }
 
+std::optional<Error> Miner::lost(std::uint64_t patience_ms) {
+  const mining::SourceReport r = source_->report();
+  const std::lock_guard lock(mutex_);
+  const bool away = r.phase != mining::SourcePhase::connected && r.phase != mining::SourcePhase::waiting;
+  was_connected_ |= !away;
+  // One that has worked before is asked again: a server may be put in order while we wait.
+  if (r.phase == mining::SourcePhase::refused && (!r.retry_in_ms || !was_connected_)) {
+    return fail(Status::refused, "mining: " + r.name + " refuses us: " + r.detail,
+                "check address, user and password or token of the pool or node");
+  }
+  const std::uint64_t now = clock_.steady_ms();
+  if (!away) away_since_ms_ = 0;
+  if (away && away_since_ms_ == 0) away_since_ms_ = std::max<std::uint64_t>(1, now);
+  if (!away || patience_ms == 0 || now - away_since_ms_ < patience_ms) return std::nullopt;
+  return fail(
+      Status::unreachable,
+      "mining: " + r.name + " could not be reached for " + std::to_string(patience_ms / 1000) + " s: " + r.detail,
+      "start again when it is back");
+}
+
+bool Miner::quiet() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (searching_ != 0) return false;
+  }
+  return desk_->counts().waiting == 0 && source_->report().books.open == 0;
+}
+
 void Miner::on_no_job(const std::string& why) { log::get("mining")->info("no work: {}", why); }
 
 void Miner::on_answer(const mining::ShareAnswer& answer) {
+  log::get("mining")->debug("share {}: {} {} {}", answer.nonce, name(answer.end), name(answer.reason), answer.text);
   if (answer.block && answer.end == mining::ShareEnd::accepted) {
+    // A node of ours has one every few seconds, which is no news.
+    const std::uint64_t now = clock_.steady_ms();
+    {
+      const std::lock_guard lock(mutex_);
+      if (said_block_ms_ && now - *said_block_ms_ < kNewsMs) return;
+      said_block_ms_ = now;
+    }
     say_(fmt::format("mining: block found (nonce {})", answer.nonce));
   } else if (answer.end == mining::ShareEnd::rejected) {
     say_(fmt::format("mining: share refused: {}{}{}", name(answer.reason), answer.text.empty() ? "" : ": ",
                      answer.text));
   }
-  log::get("mining")->debug("share {}: {} {} {}", answer.nonce, name(answer.end), name(answer.reason), answer.text);
 }
 
 void Miner::on_report(const mining::SourceReport& report) {
+  if (report.phase == mining::SourcePhase::idle) return;  // there is nothing to say about what nobody asked for
   const bool good = report.phase == mining::SourcePhase::connected || report.detail.empty();
   const std::string text =
       fmt::format("mining: {}: {}{}", report.name, name(report.phase), good ? "" : ": " + report.detail);
@@ -146,7 +187,7 @@ void Miner::publish() {
   const mining::SourceReport r = source_->report();
   const mining::Desk::Counts c = desk_->counts();
   MiningState m;
-  m.on = true;
+  m.on = r.phase != mining::SourcePhase::idle;
   m.source = r.name;
   m.state = name(r.phase);
   m.detail = r.detail;

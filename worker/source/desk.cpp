@@ -172,9 +172,11 @@ void Desk::check_hits() {
     if (stopping_) return;
     const Hit hit = std::move(hits_.front());
     hits_.pop_front();
+    checking_ = true;
     lock.unlock();
     check(hit);
     lock.lock();
+    checking_ = false;
   }
 }
 
@@ -203,7 +205,9 @@ void Desk::check(const Hit& hit) {
 
 Desk::Counts Desk::counts() const {
   const std::lock_guard lock(mutex_);
-  return counts_;
+  Counts counts = counts_;
+  counts.waiting = hits_.size() + (checking_ ? 1 : 0);
+  return counts;
 }
 
 }  // namespace sparkmill::mining

@@ -43,6 +43,7 @@ class Desk final : public Listener {
     std::uint64_t too_late = 0;  ///< right, and the source would not take them any more
     std::uint64_t used_up = 0;   ///< times a job's whole range had been given out
     std::uint64_t epochs = 0;    ///< built
+    std::uint64_t waiting = 0;   ///< hits to be recomputed
   };
 
   /// `source` must outlive the desk's stop(). Starts one thread.
@@ -93,6 +94,7 @@ class Desk final : public Listener {
   std::deque<std::shared_ptr<const tensority::Epoch>> epochs_;  ///< newest first, at most two
   bool building_ = false;
   std::deque<Hit> hits_;
+  bool checking_ = false;
   Counts counts_;
   NonceBook nonces_;
   std::thread thread_;

@@ -64,7 +64,7 @@ struct JobState {
 
 struct SourceState {
   std::string name;                  ///< URL
-  std::string state = "connecting";  ///< connecting, connected, unreachable, refused
+  std::string state = "connecting";  ///< connecting, connected, unreachable, refused; none: mining only
   std::string detail;
   std::uint64_t latency_ms = 0;
   std::uint64_t switches = 0;
