@@ -142,7 +142,7 @@ Done App::Impl::start_mining(const std::function<void(const std::string&)>& say)
   } else {
     source = std::make_unique<mining::NodeSource>(link, settings.mining == "auto");
   }
-  miner = std::make_unique<Miner>(*scheduler, state, say, clock);
+  miner = std::make_unique<Miner>(*scheduler, *store, state, say, clock);
   return miner->start(std::move(source));
 }
 

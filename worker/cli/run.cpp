@@ -186,10 +186,10 @@ Result<std::unique_ptr<node::Node>> embedded_node(const config::Config& config, 
 
 void mining_summary(const worker::MiningState& m, Console& console) {
   if (!m.on) return;
-  console.say(
-      fmt::format("summary: mining for {}: {} nonces tried; {} share(s) accepted, {} stale, {} rejected, {} "
-                  "unknown; {} block(s) found",
-                  m.source, m.hashes, m.accepted, m.stale, m.rejected, m.unknown, m.blocks));
+  console.say(fmt::format(
+      "summary: mining for {}: {} nonces tried; in all runs {} share(s) accepted, {} stale, {} rejected, {} "
+      "unknown; {} block(s) found",
+      m.source, m.hashes, m.accepted, m.stale, m.rejected, m.unknown, m.blocks));
 }
 
 int summary(const worker::RunTotals& t, const worker::Snapshot& s, Console& console) {
