@@ -91,7 +91,7 @@ Result<std::string> normal(const Option& option, const std::string& raw, const s
     }
     default: break;
   }
-  if (option.name == "node" && !raw.empty()) {
+  if (option.name == "node" && !raw.empty() && raw != "demo") {
     if (auto url = http::Url::parse(raw); !url) return wrong(option, raw, source, url.error().message);
   }
   return raw;
