@@ -133,17 +133,10 @@ Result<std::unique_ptr<CudaKernel>> CudaKernel::open(const kernels::Device& devi
   return k;
 }
 
-/// The epoch on the device; of the two places the one not used last is overwritten.
+/// The epoch on the device.
 Result<Upload*> CudaKernel::upload(const Epoch& epoch) {
-  Upload* to = &uploads_[0];
-  for (Upload& u : uploads_) {
-    if (u.last_use != 0 && u.seed == epoch.seed()) {
-      u.last_use = ++clock_;
-      return &u;
-    }
-    if (u.last_use < to->last_use) to = &u;
-  }
-  to->last_use = 0;  // not to be found if the upload fails
+  const auto [to, there] = place_of(uploads_, epoch.seed(), clock_);
+  if (there) return to;
   const bool packed = form_ != CudaForm::dot;
   SPARKMILL_TRY(to->matrices.reserve(kListBytes));
   if (packed) {

@@ -152,17 +152,10 @@ Done OpenclKernel::reserve() {
   return done();
 }
 
-/// The epoch's list on the device; of the two places the one not used last is overwritten.
+/// The epoch's list on the device.
 Result<Upload*> OpenclKernel::upload(const Epoch& epoch) {
-  Upload* to = &uploads_[0];
-  for (Upload& u : uploads_) {
-    if (u.last_use != 0 && u.seed == epoch.seed()) {
-      u.last_use = ++clock_;
-      return &u;
-    }
-    if (u.last_use < to->last_use) to = &u;
-  }
-  to->last_use = 0;  // not to be found if the upload fails
+  const auto [to, there] = place_of(uploads_, epoch.seed(), clock_);
+  if (there) return to;
   SPARKMILL_TRY(context_->reserve(to->list, kListBytes));
   if (columns_) {
     std::vector<std::int8_t> packed(kListBytes);
