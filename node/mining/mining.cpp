@@ -55,7 +55,9 @@ Done Mining::renew() {
   }
   SPARKMILL_ASSIGN(next->epoch, tensority::epochs().get(next->seed));
   next->block = chain::target_from_bits(next->header.bits);
-  SPARKMILL_ASSIGN(const std::uint64_t share_bits, chain::scale_bits(next->header.bits, settings_.shares_a_block, 1));
+  const double shares = chain::expected_hashes(next->block) / static_cast<double>(settings_.least_share_hashes);
+  const auto wanted = static_cast<std::int64_t>(std::clamp(shares, 1.0, static_cast<double>(settings_.shares_a_block)));
+  SPARKMILL_ASSIGN(const std::uint64_t share_bits, chain::scale_bits(next->header.bits, wanted, 1));
   next->share = chain::target_from_bits(share_bits);
   const double expected = std::round(chain::expected_hashes(next->share));
   next->hashes_a_share = expected < 1      ? 1
@@ -153,6 +155,7 @@ Result<protocol::SolutionAnswer> Mining::solve(const keys::PublicKey& worker, co
   solved.nonce = solution.nonce;
   SPARKMILL_ASSIGN(const AppendedBlock block, ledger_.append_solved(solved, shares()));
   answer.block = true;
+  fallbacks_ = 0;
   SPARKMILL_TRY(renew());
   lock.unlock();
   log::get("node")->info("block {} found by worker {}", block.block.height, to_hex(worker).substr(0, 16));
@@ -177,9 +180,11 @@ Done Mining::tick() {
   const std::uint64_t nonce = ByteReader(random_array<8>()).u64() >> 1;
   SPARKMILL_ASSIGN(const AppendedBlock block, ledger_.append_fallback(time_.now_ms(), nonce, shares()));
   SPARKMILL_TRY(renew());
+  // A chain nobody mines for (its worker is paused, say) has nothing but these: one warning is enough.
+  const auto level = fallbacks_++ == 0 ? spdlog::level::warn : spdlog::level::debug;
   lock.unlock();
-  log::get("node")->warn("block {}: nobody solved it for {} intervals; made without work, the difficulty halves",
-                         block.block.height, params_.fallback_intervals);
+  log::get("node")->log(level, "block {}: nobody solved it for {} intervals; made without work, the difficulty halves",
+                        block.block.height, params_.fallback_intervals);
   on_block_(block);
   return done();
 }
