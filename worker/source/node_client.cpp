@@ -171,6 +171,19 @@ Result<protocol::SolutionAnswer> NodeClient::solve(const protocol::Solution& sol
   return protocol::solution_answer_from_json(text(answer.body));
 }
 
+Result<std::vector<protocol::BoincClaimAnswer>> NodeClient::claim(std::vector<protocol::BoincClaim> claims) {
+  if (!link_->known()) SPARKMILL_TRY(info());
+  std::vector<Bytes> bytes;
+  for (protocol::BoincClaim& c : claims) {
+    c.node_pub = link_->info().node_pub;
+    bytes.push_back(protocol::encode(c, link_->envelope_key()));
+  }
+  const std::string body = protocol::boinc_claims_to_json(bytes);
+  SPARKMILL_ASSIGN(const http::Response answer,
+                   signed_call("POST", "/v1/boinc/claims", Bytes(body.begin(), body.end())));
+  return protocol::boinc_claim_answers_from_json(text(answer.body));
+}
+
 Result<protocol::Renewal> NodeClient::renew(const Id16& lease) {
   SPARKMILL_ASSIGN(const http::Response answer, signed_call("POST", lease_path(lease, "renew"), {}));
   return protocol::renewal_from_json(text(answer.body));

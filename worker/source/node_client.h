@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/http/client.h"
+#include "node/protocol/boinc_claim.h"
 #include "node/protocol/messages.h"
 #include "node/protocol/signing.h"
 #include "worker/store/blob_cache.h"
@@ -78,6 +79,8 @@ class NodeClient {
   /// A search (kind tensority); waits up to wait_ms for one of a block of which `held` names none. None: nothing new.
   Result<std::optional<protocol::Lease>> search(std::vector<Id16> held, std::uint32_t wait_ms);
   Result<protocol::SolutionAnswer> solve(const protocol::Solution& solution);
+  /// Signs the claims for this node. Error not_found: the node has no place for them.
+  Result<std::vector<protocol::BoincClaimAnswer>> claim(std::vector<protocol::BoincClaim> claims);
   Result<protocol::Renewal> renew(const Id16& lease);
   Result<protocol::CommitAnswer> commit(const Id16& lease, const Bytes& envelope);
   /// nullopt: recorded, the check still runs. The receipt's signature is checked against the node's key.
