@@ -99,6 +99,23 @@ class App(unittest.TestCase):
         self.assertEqual(whole.output.read_bytes(), resumed.output.read_bytes())
         call(self.validate, "init", self.upload(whole))
 
+    def test_2_opencl_gives_the_same_bytes_and_obeys(self):
+        slot = self.slot("o_cl", self.match, client=False)
+        slot.start(self.app, "--key", self.at / "hand.key", "--plan", "opencl")
+        slot.process.wait(timeout=600)
+        if slot.process.returncode in (4, 75):
+            self.skipTest("no OpenCL device: " + slot.text().strip())
+        self.assertEqual(slot.process.returncode, 0, slot.text())
+        self.assertIn("match/opencl", slot.text())
+        self.assertEqual(slot.output.read_bytes(), (self.at / "m_whole" / "result").read_bytes())
+        asked = self.slot("c_cl", self.match, number=6)
+        asked.start(self.app, "--plan", "opencl")
+        until("progress", lambda: (asked.fraction() or 0) > 0)
+        asked.send("<quit/>")
+        start = time.monotonic()
+        asked.ended(0)
+        self.assertLess(time.monotonic() - start, 2 * self.slack())
+
     def test_2_old_blocks_by_hand(self):
         slot = self.by_hand("o_whole", self.check)
         call(self.assimilate, "7", self.upload(slot))
