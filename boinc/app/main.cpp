@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // sparkmill-boinc: the BOINC application. Started by a client in a slot, or by hand in a folder with the files `unit`,
 // `in0`, `in1`, ..; writes `result`.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -19,7 +20,9 @@ namespace {
 constexpr const char* kUsage =
     "usage: sparkmill-boinc [options]     computes the work unit in this folder (files unit, in0, in1 ..; writes "
     "result)\n"
-    "  --plan CLASS        kernels to use: avx2, avx512, opencl, cuda (default: the best of the CPU)\n"
+    "  --plan CLASS        kernels to use: avx2, avx512, opencl, cuda (default: what stands behind __ in the program's "
+    "own\n"
+    "                      name, else the best of the CPU)\n"
     "  --device N          device number, for clients that do not tell it otherwise\n"
     "  --nthreads N        lanes on the CPU (default 1)\n"
     "  --checkpoint-s N    also write a checkpoint every N seconds\n"
@@ -44,6 +47,13 @@ bool number(std::string_view text, unsigned& out) {
 /// not fail because of them.
 Result<Line> parse(int argc, char** argv) {
   Line line;
+  // An app version's program carries its plan class in its name (scripts/boinc-project.sh): no server has to pass it.
+  const std::string_view own = argv[0];
+  const std::string_view file = own.substr(own.rfind('/') + 1);
+  const std::string_view suffix = file.substr(std::min(file.rfind("__"), file.size()));
+  for (const char* known : {"avx2", "avx512", "opencl", "cuda"}) {
+    if (suffix.find(known) != std::string_view::npos) line.options.plan = known;
+  }
   for (int k = 1; k < argc; ++k) {
     const std::string_view arg = argv[k];
     const auto value = [&]() -> std::string_view { return k + 1 < argc ? argv[++k] : std::string_view(); };

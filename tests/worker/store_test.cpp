@@ -207,6 +207,7 @@ TEST(Store, AnOlderSchemaIsBroughtUp) {
     auto db = sqlite::Database::open(file, true);
     ASSERT_TRUE(db);
     (*db)->exec("DROP TABLE shares");
+    (*db)->exec("DROP TABLE boinc_results");
     (*db)->exec("PRAGMA user_version = 1");
   }
   auto store = Store::open(file);
