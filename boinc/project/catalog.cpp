@@ -36,12 +36,14 @@ struct PlanClass {
   std::string device = "CPU";
   double cpus = 1;
   double flops_scale = 1;
+  std::string command_line;
   std::vector<std::string> features;
 };
 
 std::string device_of(const std::string& gpu_type) {
   if (gpu_type == "nvidia") return "NVIDIA";
   if (gpu_type == "amd" || gpu_type == "ati") return "ATI";
+  if (gpu_type == "intel") return "intel_gpu";
   return gpu_type;  // intel_gpu, apple_gpu
 }
 
@@ -79,6 +81,7 @@ Result<std::map<std::string, PlanClass>> read_plan_classes(const fs::path& file)
     if (!(c.cpus > 0)) c.cpus = gpu ? 0.1 : 1;
     c.flops_scale = xml::child_real(e.inner, gpu ? "gpu_peak_flops_scale" : "projected_flops_scale", gpu ? 0.2 : 1);
     if (!(c.flops_scale > 0)) c.flops_scale = 1;
+    c.command_line = xml::child_text(e.inner, "cmdline");
     xml::Scanner inside(e.inner);
     for (xml::Element f; inside.next(f);) {
       if (f.name == "cpu_feature") c.features.push_back(xml::text(f, 64));
@@ -209,6 +212,7 @@ Result<Catalog> Catalog::load(const fs::path& apps, const fs::path& plan_classes
         v.cpus = c.cpus;
         v.flops_scale = c.flops_scale;
         v.cpu_features = c.features;
+        if (!c.command_line.empty()) v.command_line += (v.command_line.empty() ? "" : " ") + c.command_line;
         out.versions_.push_back(std::move(v));
       }
     }

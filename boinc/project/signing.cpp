@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/hex.h"
 
 namespace sparkmill::boinc::project {
@@ -115,12 +116,7 @@ Result<Key> parse_key(std::string_view text, std::size_t parts) {
 
 }  // namespace
 
-std::string md5_hex(ByteView bytes) {
-  std::array<std::uint8_t, 16> out{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_md5(), nullptr) != 1) std::abort();
-  return to_hex(out);
-}
+std::string md5_hex(ByteView bytes) { return to_hex(md5(bytes)); }
 
 Result<FileSum> sum_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);

@@ -17,7 +17,7 @@ import urllib.request
 
 from town import Process, check, free_port
 
-BIN = sys.argv[3]
+BIN = os.path.abspath(sys.argv[3])
 PLATFORM = "x86_64-pc-linux-gnu"
 
 
@@ -170,19 +170,6 @@ class Client:
     def text(self):
         with open(os.path.join(self.folder, "log.txt")) as f:
             return f.read()[-8000:]
-
-    def apps(self, name):
-        """Process ids of applications of that name below this client."""
-        out = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open("/proc/%s/stat" % pid) as f:
-                    parent = int(f.read().rsplit(")", 1)[1].split()[1])
-                if parent == self.child.pid and name in os.readlink("/proc/%s/exe" % pid):
-                    out.append(int(pid))
-            except (OSError, ValueError):
-                pass
-        return out
 
     def kill(self):
         """For good: the client and what it started."""

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <mutex>
@@ -18,6 +19,7 @@
 #include "worker/api/api.h"
 #include "worker/app.h"
 #include "worker/cli/args.h"
+#include "worker/cli/boinc_demo.h"
 #include "worker/cli/command.h"
 #include "worker/cli/progress.h"
 
@@ -228,6 +230,9 @@ int end_code(const Done& result, worker::App& app, const worker::Snapshot& s, bo
 
 const OwnOption kOwn[] = {
     {"node-key", "HEX", "public key that the node must have; otherwise the key of the first contact is remembered"},
+    {"boinc", "demo",
+     "also run a small BOINC project and, if it is installed, the stock client; both end with the worker"},
+    {"boinc-port", "PORT", "with --boinc demo: port of the project, the client takes the next one (8791)"},
 };
 const Usage kUsage{
     "run",
@@ -304,6 +309,29 @@ int serve(const Args& args, const config::Config& config, worker::AppSettings se
   return end_code(result, running, state.snapshot(), stopped, console);
 }
 
+/// With --boinc demo: the demo, to which the companion is pointed; otherwise nothing.
+Result<std::unique_ptr<BoincDemo>> boinc_demo(const Args& args, worker::AppSettings& settings, Console& console) {
+  if (!args.has("boinc")) return std::unique_ptr<BoincDemo>();
+  if (args.get("boinc") != "demo") {
+    return fail(Status::bad_argument, "--boinc " + args.get("boinc") + ": is not demo",
+                "to work beside a client that runs anyway, see boinc.policy");
+  }
+  BoincDemoSettings demo;
+  demo.folder = settings.data / "boinc-demo";
+  demo.say = [&console](const std::string& text) { console.say(text); };
+  const std::string port = args.get("boinc-port", std::to_string(demo.port));
+  const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), demo.port);
+  if (ec != std::errc() || end != port.data() + port.size() || demo.port == 0 || demo.port == 65'535) {
+    return fail(Status::bad_argument, "--boinc-port " + port + ": not in 1 to 65534");
+  }
+  SPARKMILL_ASSIGN(auto running, BoincDemo::start(std::move(demo)));
+  if (running->client_folder()) {
+    SPARKMILL_ASSIGN(settings.boinc.address, boinc::rpc::parse_address(running->client_address()));
+    settings.boinc.places.data_dir = *running->client_folder();
+  }
+  return running;
+}
+
 }  // namespace
 
 int run_run(std::span<const std::string> arguments) {
@@ -323,6 +351,8 @@ int run_run(std::span<const std::string> arguments) {
 
   auto key = open_key(*config, console);
   if (!key) return report("run", key.error());
+  const auto demo = boinc_demo(*args, *settings, console);
+  if (!demo) return report("run", demo.error());
   console.say("worker key " + to_hex(key->role("envelope").public_key()));
   std::unique_ptr<node::Node> node;
   const bool elsewhere = settings->mining == "pool" || settings->mining == "bytom";
