@@ -21,6 +21,12 @@ Id16 id_of(const Id16& salt, ByteView canonical_bytes) {
   return id;
 }
 
+Error unknown_kind(const Job& job) {
+  return fail(Status::unsupported,
+              "job " + to_hex(job.id) + ": kind " + std::to_string(static_cast<unsigned>(job.kind)) + " is unknown",
+              "update sparkmill, or take leases of other kinds");
+}
+
 // One core-second of the reference machine's best CPU row earns 4.3 GFLOPS-seconds; 200 cobblestones a GFLOPS-day.
 // The rate is that of the masked form at n = 2048; the plain form is paid the same per unit, so that nobody gains by
 // disguising one as the other. Update it from bench/results when the reference machine changes.
@@ -36,8 +42,10 @@ inline constexpr std::uint64_t kTensorityWeight =
     kMicroCobblePerCoreSecondTimesDay * 1024 / (kSecondsPerDay * kHashesPerCoreSecond) * (1ull << 20);
 
 constexpr KindRow kKinds[] = {
-    {Kind::match_h, "match.h", "pairs", kernels::Family::match, open_match_h, kMatchWeight, true},
-    {Kind::tensority, "tensority", "hashes", kernels::Family::tensority, open_tensority, kTensorityWeight, false},
+    {Kind::match_h, "match.h", "pairs", kernels::Family::match, open_match_h, kMatchWeight, true, split_match_h,
+     combine_match_h},
+    {Kind::tensority, "tensority", "hashes", kernels::Family::tensority, open_tensority, kTensorityWeight, false,
+     split_tensority, combine_tensority},
 };
 
 }  // namespace
@@ -136,14 +144,35 @@ std::uint64_t credit_microcobble(const KindRow& row, std::uint64_t units) {
   return due > ~std::uint64_t{0} ? ~std::uint64_t{0} : static_cast<std::uint64_t>(due);
 }
 
+Result<Finding> Work::audit(ByteView, const Hash32&, std::uint32_t, Executor&) const { return Finding{}; }
+
 Result<std::unique_ptr<Work>> open(const Job& job, BlobSource& blobs, const Binding& binding) {
   const KindRow* row = find_kind(job.kind);
-  if (row == nullptr) {
-    return fail(Status::unsupported,
-                "job " + to_hex(job.id) + ": kind " + std::to_string(static_cast<unsigned>(job.kind)) + " is unknown",
-                "update sparkmill, or take leases of other kinds");
-  }
-  return row->open(job, blobs, binding);
+  return row != nullptr ? row->open(job, blobs, binding) : unknown_kind(job);
+}
+
+Result<std::vector<Piece>> split(const Job& whole, BlobSource& blobs, std::uint64_t target_units,
+                                 const KeepBlob& keep) {
+  const KindRow* row = find_kind(whole.kind);
+  return row != nullptr ? row->split(whole, blobs, target_units, keep) : unknown_kind(whole);
+}
+
+Result<Bytes> combine(const Job& whole, std::span<const PieceAnswer> parts) {
+  const KindRow* row = find_kind(whole.kind);
+  return row != nullptr ? row->combine(whole, parts) : unknown_kind(whole);
+}
+
+void seal_piece(const Job& whole, Piece& piece) {
+  const Hash32 h = Sha256()
+                       .update("sparkmill/piece/v1")
+                       .update(whole.id)
+                       .update(ByteWriter().u64(piece.origin[0]).u64(piece.origin[1]).data())
+                       .finish();
+  std::copy_n(h.begin(), piece.job.salt.size(), piece.job.salt.begin());
+  piece.job.kind = whole.kind;
+  piece.job.epoch = whole.epoch;
+  piece.job.deadline_unix_ms = whole.deadline_unix_ms;
+  seal(piece.job);
 }
 
 }  // namespace sparkmill::job

@@ -139,6 +139,10 @@ class Work {
   /// The outcome that evidence and answer describe (verifier mode); nothing is recomputed here. Error: bad_input when
   /// one does not fit the job, mismatch when they contradict each other.
   virtual Result<Outcome> rebuild(ByteView evidence, ByteView answer) const = 0;
+  /// Verifier mode, for what no leaf binds: recomputes a secret part of about k / 1,024 of the job, drawn from `seed`,
+  /// and compares it with a well-formed answer whose claims are true. Kinds whose leaves say everything do nothing.
+  /// Error: only what the executor reports.
+  virtual Result<Finding> audit(ByteView answer, const Hash32& seed, std::uint32_t k, Executor& executor) const;
 };
 
 /// Runs slices on whatever it has: the scheduler in the worker, a plain loop elsewhere.
@@ -162,6 +166,20 @@ class InlineExecutor final : public Executor {
   std::unique_ptr<kernels::Kernel> kernel_;
 };
 
+/// A part of a job that is a job itself: what one BOINC unit computes. `origin` says where it lies in the whole
+/// (match.h: first request, first user; tensority: first nonce, 0; tensority.check: first block, 0).
+struct Piece {
+  Job job;
+  std::array<std::uint64_t, 2> origin{};
+};
+struct PieceAnswer {
+  const Piece* piece = nullptr;
+  ByteView answer;
+};
+inline constexpr std::size_t kMaxPieces = 1u << 16;
+/// Takes a new input that pieces name by its hash; called once for each.
+using KeepBlob = std::function<Done(Bytes)>;
+
 /// One row a job kind.
 struct KindRow {
   Kind kind;
@@ -173,6 +191,13 @@ struct KindRow {
   /// Weight table (jobs and proofs 9): micro-cobblestones per 2^30 units.
   std::uint64_t credit_microcobble_per_gi_unit;
   bool challenged;  ///< proved by commit, challenge and opening; false: the answer is its own proof
+  /// Cuts a job into pieces of at most about `target_units`, which cover it once. Same job and target, same pieces, so
+  /// that their ids are the same, too. Errors: as open; too_large (over kMaxPieces); what `keep` reports.
+  Result<std::vector<Piece>> (*split)(const Job& whole, BlobSource& blobs, std::uint64_t target_units,
+                                      const KeepBlob& keep);
+  /// The answer of the whole job from those of its pieces in any order: the bytes that one machine would have given.
+  /// Requires answers that passed their check. Errors: bad_input (a gap, an overlap, an answer of another job).
+  Result<Bytes> (*combine)(const Job& whole, std::span<const PieceAnswer> parts);
 };
 /// floor(units * weight / 2^30), in 1e-6 cobblestones.
 std::uint64_t credit_microcobble(const KindRow& row, std::uint64_t units);
@@ -180,5 +205,10 @@ std::span<const KindRow> kinds();
 const KindRow* find_kind(Kind kind);
 /// find_kind + open; an unknown kind is Status::unsupported.
 Result<std::unique_ptr<Work>> open(const Job& job, BlobSource& blobs, const Binding& binding);
+/// find_kind + split, combine; as open.
+Result<std::vector<Piece>> split(const Job& whole, BlobSource& blobs, std::uint64_t target_units, const KeepBlob& keep);
+Result<Bytes> combine(const Job& whole, std::span<const PieceAnswer> parts);
+/// Gives a piece its salt, which follows from the whole and its place, and its id. Kind, params and blobs are set.
+void seal_piece(const Job& whole, Piece& piece);
 
 }  // namespace sparkmill::job

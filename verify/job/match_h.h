@@ -47,5 +47,10 @@ std::vector<match::Pair> apply_limit(const match::Predicate& predicate, const Id
 Result<std::vector<match::Pair>> final_pairs(const Work& work, ByteView answer);
 
 Result<std::unique_ptr<Work>> open_match_h(const Job& job, BlobSource& blobs, const Binding& binding);
+/// Pieces are blocks of whole tiles, as square as they come, over cut-out template files; the predicate is the whole's,
+/// and LIMIT waits for the combined answer as it does on one machine.
+Result<std::vector<Piece>> split_match_h(const Job& whole, BlobSource& blobs, std::uint64_t target_units,
+                                         const KeepBlob& keep);
+Result<Bytes> combine_match_h(const Job& whole, std::span<const PieceAnswer> parts);
 
 }  // namespace sparkmill::job

@@ -43,6 +43,7 @@ class TensorityWork final : public Work {
                                      Executor& executor) const override;
   Done check_answer(ByteView answer) const override { return check_hits(answer, {}); }
   Result<Outcome> rebuild(ByteView evidence, ByteView answer) const override;
+  Result<Finding> audit(ByteView answer, const Hash32& seed, std::uint32_t k, Executor& executor) const override;
 
  private:
   Done check_hits(ByteView answer, std::span<const std::string> not_by) const;
@@ -105,19 +106,7 @@ Result<Outcome> TensorityWork::assemble(std::span<const Bytes> slice_results) co
     SPARKMILL_ASSIGN(NonceReport part, decode_nonce_report(bytes));
     parts.push_back(std::move(part));
   }
-  std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  NonceReport whole;
-  whole.first = params_.first_nonce;
-  for (const NonceReport& part : parts) {
-    if (part.first != whole.first + whole.count) {
-      return fail(Status::bad_input, "nonce slices do not cover the range once: a gap or overlap at nonce " +
-                                         std::to_string(whole.first + whole.count));
-    }
-    if (whole.count == 0 || !tensority::meets(whole.best.result, part.best.result)) whole.best = part.best;
-    whole.hits.insert(whole.hits.end(), part.hits.begin(), part.hits.end());
-    whole.count += part.count;
-  }
-  if (whole.count != params_.count) return fail(Status::bad_input, "nonce slices end before the range does");
+  SPARKMILL_ASSIGN(const NonceReport whole, merge_reports(params_.first_nonce, params_.count, std::move(parts)));
   Outcome out;
   out.answer = encode_nonce_report(whole);
   return out;
@@ -179,6 +168,47 @@ Result<Outcome> TensorityWork::rebuild(ByteView evidence, ByteView answer) const
   Outcome out;
   out.answer.assign(answer.begin(), answer.end());
   return out;
+}
+
+Result<Finding> TensorityWork::audit(ByteView answer, const Hash32& seed, std::uint32_t k, Executor& executor) const {
+  SPARKMILL_ASSIGN(const NonceReport report, decode_nonce_report(answer));
+  SPARKMILL_ASSIGN(const Hash32 best,
+                   recompute(*epoch_, tensority::header_hash(params_.preimage, report.best.nonce), {}));
+  if (best != report.best.result) return Finding{"false_nonce", "the best nonce does not hash to what the answer says"};
+  const std::uint64_t least = least_hits(params_.count, params_.share_target);
+  if (report.hits.size() < least) {
+    return Finding{"too_few_nonces", std::to_string(report.hits.size()) + " nonces found, an honest search finds " +
+                                         std::to_string(least) + " or more"};
+  }
+  // Several windows, so that one skipped stretch cannot hold or miss them all.
+  constexpr std::uint64_t kWindows = 8;
+  constexpr std::uint64_t kShareOf = 1024;
+  const std::uint64_t sampled = std::clamp<std::uint64_t>(params_.count / kShareOf * k, 1, params_.count);
+  const std::uint64_t windows = std::min(kWindows, sampled);
+  const auto size = static_cast<std::uint32_t>(std::min<std::uint64_t>(sampled / windows, 0xffffffff));
+  ChaChaWords draw(seed);
+  std::vector<Slice> slices;
+  for (std::uint32_t w = 0; w < windows; ++w) {
+    slices.push_back(nonce_slice(w, params_.first_nonce + draw.below(params_.count - size + 1), size));
+  }
+  Finding finding;
+  const auto compare = [&](const Slice&, Bytes bytes) -> Done {
+    SPARKMILL_ASSIGN(const NonceReport window, decode_nonce_report(bytes));
+    for (const tensority::Found& hit : window.hits) {
+      const auto at = std::lower_bound(report.hits.begin(), report.hits.end(), hit.nonce,
+                                       [](const tensority::Found& f, std::uint64_t nonce) { return f.nonce < nonce; });
+      if (at == report.hits.end() || at->nonce != hit.nonce) {
+        finding = {"missing_nonce",
+                   "nonce " + std::to_string(hit.nonce) + " meets the target and is not in the answer"};
+      }
+    }
+    if (!tensority::meets(report.best.result, window.best.result)) {
+      finding = {"missing_nonce", "nonce " + std::to_string(window.best.nonce) + " is better than the best claimed"};
+    }
+    return done();
+  };
+  SPARKMILL_TRY(executor.run(*this, slices, compare, {}));
+  return finding;
 }
 
 }  // namespace

@@ -42,8 +42,23 @@ struct NonceReport {
 Bytes encode_nonce_report(const NonceReport& report);
 Result<NonceReport> decode_nonce_report(ByteView bytes);
 
+/// Reports of ranges that follow each other without gap or overlap, in any order, as one over [first, first + count).
+/// Error: bad_input.
+Result<NonceReport> merge_reports(std::uint64_t first, std::uint64_t count, std::vector<NonceReport> parts);
+
 /// The row `tensority` of the table. The job's answer is a NonceReport over its whole range.
 Result<std::unique_ptr<Work>> open_tensority(const Job& job, BlobSource& blobs, const Binding& binding);
+/// Pieces are ranges of nonces.
+Result<std::vector<Piece>> split_tensority(const Job& whole, BlobSource& blobs, std::uint64_t target_units,
+                                           const KeepBlob& keep);
+Result<Bytes> combine_tensority(const Job& whole, std::span<const PieceAnswer> parts);
+
+/// What the audit demands of the number of hits: an honest search of `count` nonces finds fewer than the returned
+/// number with a probability of at most 1e-9 (Poisson, mean = count * share target / 2^256). More than the honest
+/// number cannot be claimed, as every hit is recomputed.
+std::uint64_t least_hits(std::uint64_t count, const Hash32& share_target);
+/// The share target that lets about `expected` of `count` nonces pass, never below the block target.
+Hash32 share_target_for(std::uint64_t count, std::uint64_t expected, const Hash32& block_target);
 
 /// tensority(header_hash, seed of epoch) on the fastest CPU row that is not in `not_by` (row ids); the oracle when no
 /// other is left. Errors: what the row reports.

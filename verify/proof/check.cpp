@@ -140,6 +140,11 @@ Result<job::Job> file_proof_job(ByteView body) {
   return job::decode(parsed.job);
 }
 
+Result<Bytes> file_proof_answer(ByteView body) {
+  SPARKMILL_ASSIGN(const FileProof parsed, decode_file_proof(body));
+  return Bytes(parsed.answer.begin(), parsed.answer.end());
+}
+
 Result<Verdict> check_file_proof(const job::Work& work, ByteView body, const Hash32& seed, std::uint32_t k,
                                  job::Executor& executor) {
   const auto parsed = decode_file_proof(body);
@@ -162,6 +167,8 @@ Result<Verdict> check_file_proof(const job::Work& work, ByteView body, const Has
   SPARKMILL_ASSIGN(const Bytes opening, work.open(*outcome, indices));
   SPARKMILL_ASSIGN(const job::OpeningCheck opened, work.check_opening(opening, indices, parsed->answer, executor));
   if (!opened.finding.ok()) return refuse(opened.finding.reason, opened.finding.detail);
+  SPARKMILL_ASSIGN(const job::Finding audited, work.audit(parsed->answer, seed, k, executor));
+  if (!audited.ok()) return refuse(audited.reason, audited.detail);
   return Verdict{true, "accepted",
                  std::to_string(indices.size()) + " of " + std::to_string(work.leaf_count()) + " leaves recomputed"};
 }

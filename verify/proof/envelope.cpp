@@ -15,7 +15,7 @@ Error malformed(const std::string& why) { return fail(Status::bad_input, "envelo
 
 bool known(std::uint16_t kind) {
   return kind >= static_cast<std::uint16_t>(EnvelopeKind::commit) &&
-         kind <= static_cast<std::uint16_t>(EnvelopeKind::file_proof);
+         kind <= static_cast<std::uint16_t>(EnvelopeKind::unit_result);
 }
 
 }  // namespace

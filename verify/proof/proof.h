@@ -11,7 +11,7 @@
 
 namespace sparkmill::proof {
 
-enum class EnvelopeKind : std::uint16_t { commit = 1, opening = 2, file_proof = 3 };
+enum class EnvelopeKind : std::uint16_t { commit = 1, opening = 2, file_proof = 3, unit_result = 4 };
 
 /// The only framing: "SMP1" | u16 kind | u16 version | u32 body_len | node_pub | job_id | lease_id | worker_pub | body
 /// | sig.
@@ -57,7 +57,8 @@ struct Verdict {
   /// Stable code: "accepted"; "malformed" (bytes do not parse or fit the job), "leaf_count", "false_pair" (a claim is
   /// not true), "leaf_mismatch" (an opened leaf is not what was computed), "missing_pair" (an opened leaf has a pair
   /// that the answer lacks), "root_mismatch" (leaves and paths do not give the committed root), "wrong_job",
-  /// "answer_mismatch" (a file proof's counts contradict its answer).
+  /// "answer_mismatch" (a file proof's counts contradict its answer); those of Work::audit in verifier mode
+  /// ("missing_nonce", "too_few_nonces", "false_nonce").
   std::string reason;
   std::string detail;
 };
@@ -70,6 +71,8 @@ Result<Verdict> check(const job::Work& work, const Commit& commit, std::span<con
 Result<Bytes> make_file_proof(const job::Work& work, const job::Outcome& outcome);
 /// The job that a file proof is about: `sparkmill verify` opens it over the files that the user names.
 Result<job::Job> file_proof_job(ByteView body);
+/// The answer in a file proof, unchecked.
+Result<Bytes> file_proof_answer(ByteView body);
 /// Draws are the caller's: `seed` must be fresh OS randomness, or the validator's persisted draw.
 Result<Verdict> check_file_proof(const job::Work& work, ByteView body, const Hash32& seed, std::uint32_t k,
                                  job::Executor& executor);
