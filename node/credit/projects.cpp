@@ -27,7 +27,7 @@ Result<Project> read_project(const nlohmann::json& item, const std::string& what
   }
   if (own) {
     SPARKMILL_TRY(protocol::only_members(
-        item, {"url", "assimilator_key", "max_result_cobblestones", "max_day_cobblestones"}, what));
+        item, {"url", "assimilator_key", "max_result_cobblestones", "max_day_cobblestones", "any_node"}, what));
   } else {
     SPARKMILL_TRY(protocol::only_members(
         item, {"url", "ownership_key", "stats", "every_s", "weight_ppm", "max_day_cobblestones", "generation"}, what));
@@ -43,12 +43,14 @@ Result<Project> read_project(const nlohmann::json& item, const std::string& what
   if (own) {
     p.assimilator = r.array<32>("assimilator_key");
     p.rule.key = *p.assimilator;
+    if (item.contains("any_node")) p.any_node = r.boolean("any_node");
     p.rule.max_result_microcobble = optional("max_result_cobblestones", 0, kMaxCobblestones, 10'000) * kMicro;
   } else {
     published = r.text("ownership_key", 32u << 10);
     p.stats = r.text("stats", 1024);
     p.every_s = optional("every_s", 1, 30 * 86'400, 86'400);
     p.rule.weight_ppm = optional("weight_ppm", 0, 1'000'000'000, 1'000'000);
+    p.rule.foreign = true;
     p.rule.generation = optional("generation", 1, 1u << 30, 1);
   }
   SPARKMILL_TRY(r.finish());
@@ -94,6 +96,10 @@ Result<Projects> Projects::parse(std::string_view text, std::string_view what) {
       if (e.message.rfind(where, 0) != 0) e.message = where + ": " + e.message;
       return config(e);
     }
+    if (p->assimilator && out.find(*p->assimilator) != nullptr) {
+      return config(fail(Status::bad_config, where + ".assimilator_key: another project has it too",
+                         "one key signs for one project"));
+    }
     if (out.find(p->url) != nullptr) return config(fail(Status::bad_config, where + ": " + p->url + " is named twice"));
     out.list_.push_back(std::move(*p));
   }
@@ -102,6 +108,12 @@ Result<Projects> Projects::parse(std::string_view text, std::string_view what) {
 
 const Project* Projects::find(std::string_view url) const {
   const auto at = std::find_if(list_.begin(), list_.end(), [&](const Project& p) { return p.url == url; });
+  return at == list_.end() ? nullptr : &*at;
+}
+
+const Project* Projects::find(const keys::PublicKey& assimilator) const {
+  const auto at =
+      std::find_if(list_.begin(), list_.end(), [&](const Project& p) { return p.assimilator == assimilator; });
   return at == list_.end() ? nullptr : &*at;
 }
 

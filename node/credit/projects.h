@@ -2,7 +2,7 @@
 // Which BOINC projects this node trusts, and how far (docs/boinc-credit.md): one JSON file of the operator,
 //   {"projects": [
 //     {"url": "https://ours.example/p/", "assimilator_key": "<64 hex>", "max_result_cobblestones": 1000,
-//      "max_day_cobblestones": 1000000},
+//      "max_day_cobblestones": 1000000, "any_node": false},
 //     {"url": "https://theirs.example/q/", "ownership_key": "<base64>", "stats":
 //     "https://theirs.example/q/stats/user.gz",
 //      "every_s": 86400, "weight_ppm": 1000000, "max_day_cobblestones": 10000, "generation": 1}]}
@@ -25,6 +25,7 @@ struct Project {
   CreditRule rule;  ///< what the ledger keeps and applies
   // our own
   std::optional<keys::PublicKey> assimilator;
+  bool any_node = false;  ///< receipts that name no node count too; then another node may count them as well
   // foreign
   std::optional<OwnershipKey> ownership;
   std::string stats;  ///< URL, or path of a file
@@ -40,6 +41,8 @@ class Projects {
   static Result<Projects> load(const std::filesystem::path& file);
   static Result<Projects> parse(std::string_view json, std::string_view what);
   const Project* find(std::string_view url) const;
+  /// The project of our own whose assimilator has this key.
+  const Project* find(const keys::PublicKey& assimilator) const;
   const std::vector<Project>& all() const { return list_; }
 
  private:

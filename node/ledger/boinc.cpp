@@ -160,13 +160,12 @@ protocol::CreditAnswer Ledger::credit_result(const ResultCredit& c) {
   }
   protocol::Receipt r;
   r.id = named_id("sparkmill/boinc-result/v1", c.project, c.result);
-  r.job_id = named_id("sparkmill/boinc-unit/v1", c.project, c.unit);
+  r.job_id = c.job_id;
   r.worker_pub = c.worker;
-  // Never shortened in the middle of a UTF-8 character: names of results are ASCII.
-  r.detail = "BOINC result " + c.result.substr(0, 128) + " of user " + std::to_string(c.user_id) + ", host " +
+  r.detail = "BOINC result " + c.result.substr(0, 160) + " of user " + std::to_string(c.user_id) + ", host " +
              std::to_string(c.host_id) + " at " + c.project;
   if (credit < c.microcobble) r.detail += ", cut to the cap of a result";
-  r.units = c.microcobble;
+  r.units = c.units;
   r.credit_microcobble = credit;
   r.answer_hash = c.output_hash;
   book_boinc(r, c.project);

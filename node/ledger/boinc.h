@@ -25,13 +25,14 @@ struct CreditRule {
 /// One validated result of a project of our own; the caller has checked the assimilator's signature.
 struct ResultCredit {
   std::string project;
-  std::string unit;
   std::string result;
+  Id16 job_id{};
   std::uint64_t user_id = 0;
   std::uint64_t host_id = 0;
   keys::PublicKey worker{};
   Hash32 output_hash{};
-  std::uint64_t microcobble = 0;  ///< by operation counts of the unit, which the validator has checked
+  std::uint64_t units = 0;        ///< counted by the validator
+  std::uint64_t microcobble = 0;  ///< what they are worth by the project's weights
   CreditRule rule;
 };
 

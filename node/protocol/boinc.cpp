@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/protocol/boinc.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -50,6 +51,10 @@ std::string decoded(std::string_view text) {
     text.remove_prefix(1);
   }
   return out;
+}
+
+bool printable_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
 std::string trimmed(std::string_view s) {
@@ -200,6 +205,55 @@ Result<BoincBinding> boinc_binding_from_json(std::string_view text) {
   SPARKMILL_TRY(r.finish());
   SPARKMILL_TRY(check_project_url(m.project));
   return m;
+}
+
+std::string to_json(const BoincReceipts& m) {
+  Json out = Json::array();
+  for (const Bytes& bytes : m.receipts) out.push_back(to_hex(bytes));
+  return dump(Json{{"receipts", std::move(out)}});
+}
+
+Result<BoincReceipts> boinc_receipts_from_json(std::string_view text) {
+  SPARKMILL_ASSIGN(const nlohmann::json j, parse_object(text, "receipts", kMaxBoincBatch * (2 * kMaxReceiptBytes + 8)));
+  SPARKMILL_TRY(only_members(j, {"receipts"}, "receipts"));
+  ObjectReader r(j, "receipts");
+  const std::vector<std::string> list = r.texts("receipts", kMaxBoincBatch, 2 * kMaxReceiptBytes);
+  SPARKMILL_TRY(r.finish());
+  BoincReceipts out;
+  for (const std::string& hex : list) {
+    SPARKMILL_ASSIGN(Bytes bytes, from_hex(hex, "receipts.receipts[" + std::to_string(out.receipts.size()) + "]"));
+    out.receipts.push_back(std::move(bytes));
+  }
+  return out;
+}
+
+std::string to_json(const std::vector<BoincClaim>& list) {
+  Json out = Json::array();
+  for (const BoincClaim& m : list) out.push_back(Json{{"project", m.project}, {"result", m.result}});
+  return dump(Json{{"claims", std::move(out)}});
+}
+
+Result<std::vector<BoincClaim>> boinc_claims_from_json(std::string_view text) {
+  SPARKMILL_ASSIGN(const nlohmann::json j, parse_object(text, "claims", kListBytes));
+  SPARKMILL_TRY(only_members(j, {"claims"}, "claims"));
+  ObjectReader r(j, "claims");
+  const nlohmann::json* list = r.list("claims", kMaxBoincBatch);
+  SPARKMILL_TRY(r.finish());
+  std::vector<BoincClaim> out;
+  for (const auto& item : *list) {
+    const std::string what = "claims.claims[" + std::to_string(out.size()) + "]";
+    if (!item.is_object()) return fail(Status::bad_input, what + ": not an object");
+    SPARKMILL_TRY(only_members(item, {"project", "result"}, what));
+    ObjectReader fields(item, what);
+    BoincClaim m;
+    m.project = fields.text("project", kMaxProjectUrl);
+    m.result = fields.text("result", kMaxResultName);
+    SPARKMILL_TRY(fields.finish());
+    SPARKMILL_TRY(check_project_url(m.project));
+    if (!printable_name(m.result)) return fail(Status::bad_input, what + ".result: not a name of a result");
+    out.push_back(std::move(m));
+  }
+  return out;
 }
 
 std::string to_json(const std::vector<BoincBindingInfo>& list) {

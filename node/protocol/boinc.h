@@ -79,10 +79,28 @@ struct CreditAnswer {
   Id16 receipt_id{};  ///< zero unless credited
 };
 
+/// POST /v1/boinc/receipts: receipts of assimilators (verify/unit/receipt.h). They carry their own signatures and name
+/// whom to credit, so anybody may bring them: {"receipts": ["<hex>", ..]}.
+inline constexpr std::size_t kMaxReceiptBytes = 2048;
+struct BoincReceipts {
+  std::vector<Bytes> receipts;
+};
+
+/// POST /v1/boinc/claims, signed by the worker: results that its BOINC client finished (job kind boinc.claim). A claim
+/// credits nothing; the answer says what became of the result.
+struct BoincClaim {
+  std::string project;
+  std::string result;
+};
+
 std::string to_json(const BoincBinding&);
+std::string to_json(const BoincReceipts&);
+std::string to_json(const std::vector<BoincClaim>&);
 std::string to_json(const std::vector<BoincBindingInfo>&);
 std::string to_json(const std::vector<CreditAnswer>&);
 Result<BoincBinding> boinc_binding_from_json(std::string_view);
+Result<BoincReceipts> boinc_receipts_from_json(std::string_view);
+Result<std::vector<BoincClaim>> boinc_claims_from_json(std::string_view);
 Result<std::vector<BoincBindingInfo>> boinc_bindings_from_json(std::string_view);
 Result<std::vector<CreditAnswer>> credit_answers_from_json(std::string_view);
 
