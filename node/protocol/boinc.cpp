@@ -292,35 +292,25 @@ Result<std::vector<BoincBindingInfo>> boinc_bindings_from_json(std::string_view 
 std::string to_json(const std::vector<CreditAnswer>& list) {
   Json out = Json::array();
   for (const CreditAnswer& m : list) {
-    const bool credited = m.state == CreditState::credited;
     out.push_back(Json{{"project", m.project},
                        {"result", m.result},
                        {"state", std::string(name(m.state))},
                        {"reason", m.reason},
-                       {"receipt_id", credited ? to_hex(m.receipt_id) : std::string()}});
+                       {"receipt_id", to_hex(m.receipt_id)}});
   }
   return dump(Json{{"answers", std::move(out)}});
 }
 
 Result<std::vector<CreditAnswer>> credit_answers_from_json(std::string_view text) {
-  Done bad = done();
   bool known = true;
   auto out = read_list<CreditAnswer>(text, "answers", "answers", [&](ObjectReader& r, CreditAnswer& m) {
     m.project = r.text("project", kMaxProjectUrl);
     m.result = r.text("result", kMaxResultName);
     m.state = named(r.text("state", 16), kCreditStates, known);
     m.reason = r.text("reason", 256);
-    const std::string id = r.text("receipt_id", 32);
-    if (m.state != CreditState::credited && id.empty()) return;
-    const auto parsed = array_from_hex<16>(id, "answers.answers.receipt_id");
-    if (!parsed) {
-      bad = parsed.error();
-      return;
-    }
-    m.receipt_id = *parsed;
+    m.receipt_id = r.array<16>("receipt_id");
   });
   if (!out) return out;
-  SPARKMILL_TRY(bad);
   if (!known) return fail(Status::bad_input, "answers.answers.state: not known, pending, credited or refused");
   return out;
 }
