@@ -20,6 +20,8 @@ namespace {
 /// More nonces than any device searches between two blocks; 2^23 leases of a header fit below 2^63.
 constexpr std::uint64_t kNoncesALease = std::uint64_t{1} << 40;
 constexpr std::uint64_t kLeaseMs = 3'600'000;
+/// A share later than so many blocks belongs to a lease that is forgotten.
+constexpr std::size_t kPastHeaders = 16;
 
 }  // namespace
 
@@ -60,9 +62,10 @@ Done Mining::renew() {
                          : expected > 1e18 ? std::uint64_t{1} << 60
                                            : static_cast<std::uint64_t>(expected);
   next->since_ms = time_.steady_ms();
-  past_.clear();
   if (now_) {
-    for (const auto& [id, range] : now_->ranges) past_.insert(id);
+    past_.emplace_front();
+    for (const auto& [id, range] : now_->ranges) past_.front().insert(id);
+    if (past_.size() > kPastHeaders) past_.pop_back();
   }
   now_ = std::move(next);
   renewed_.notify_all();
@@ -127,7 +130,11 @@ Result<protocol::SolutionAnswer> Mining::solve(const keys::PublicKey& worker, co
   const std::shared_ptr<Header> header = now_;
   answer.height = header->header.height;
   const auto range = header->ranges.find(solution.lease_id);
-  if (range == header->ranges.end()) return no(past_.count(solution.lease_id) ? "stale" : "unknown_lease");
+  if (range == header->ranges.end()) {
+    const bool past =
+        std::any_of(past_.begin(), past_.end(), [&](const auto& ids) { return ids.count(solution.lease_id); });
+    return no(past ? "stale" : "unknown_lease");
+  }
   if (range->second.worker != worker) return no("unknown_lease");
   if (solution.nonce - range->second.first >= kNoncesALease) return no("out_of_range");
   if (range->second.nonces.count(solution.nonce)) return no("duplicate");

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -82,7 +83,7 @@ class Mining {
   std::mutex mutex_;
   std::condition_variable renewed_;
   std::shared_ptr<Header> now_;
-  std::set<Id16> past_;  ///< leases of the header before: their nonces are stale, not unknown
+  std::deque<std::set<Id16>> past_;  ///< leases of the last headers, newest first: their nonces are stale, not unknown
   bool stopping_ = false;
 };
 
