@@ -38,7 +38,7 @@ struct Ownership {
 /// signed by this key).
 Result<Ownership> check_ownership(const OwnershipKey& key, const protocol::BoincBinding& binding);
 
-/// Standard base64 with padding; white space is skipped. Error: bad_input.
+/// Standard base64 with padding; white space is skipped. Error: bad_input, also for an empty text.
 Result<Bytes> from_base64(std::string_view text, std::string_view what);
 
 }  // namespace sparkmill::node::credit

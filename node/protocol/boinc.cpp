@@ -127,7 +127,7 @@ std::string format(const OwnershipText& t) {
 Result<OwnershipText> parse_ownership_text(std::string_view text) {
   const Error bad = fail(Status::bad_input,
                          "the signed text is not of the form \"sparkmill-boinc-v1 cpid=.. worker=.. node=.. time=..\"",
-                         "let the project sign exactly the text that `sparkmill boinc bind` prints");
+                         "docs/boinc-credit.md gives the text that the project has to sign");
   std::string_view left = text;
   if (left.substr(0, kOwnershipPrefix.size()) != kOwnershipPrefix) return bad;
   left.remove_prefix(kOwnershipPrefix.size());

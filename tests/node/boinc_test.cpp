@@ -16,6 +16,7 @@
 #include "scripted_worker.h"
 #include "temp_folder.h"
 #include "verify/unit/receipt.h"
+#include "worker/source/node_client.h"
 
 namespace sparkmill::node {
 namespace {
@@ -282,6 +283,35 @@ TEST_F(BoincTest, ABoundAccountIsPaidForWhatItGains) {
   wrong.time_s -= 1;
   EXPECT_EQ(post(w, "/v1/boinc/bindings", signed_text(wrong)).status, 410);
   EXPECT_EQ(w.get("/v1/boinc/bindings/12").status, 400);
+}
+
+TEST_F(BoincTest, TheWorkersClientSpeaksAllOfIt) {
+  const auto key = keys::KeyFile::from_seed(Hash32{77});
+  worker::KeyMemory memory{[](const std::string&) -> Result<std::optional<keys::PublicKey>> { return {std::nullopt}; },
+                           [](const std::string&, const keys::PublicKey&) { return done(); }};
+  const auto link = worker::NodeLink::make({node_->url(), {}, {}, {}}, key, memory, system_clock());
+  ASSERT_TRUE(link);
+  worker::NodeClient client(*link);
+  ASSERT_TRUE(client.enlist("w", {}));
+  const auto brought =
+      client.bring_receipts({{encode(receipt("wu_3", (*link)->worker_pub()), assimilator_), Bytes{1}}});
+  ASSERT_TRUE(brought) << brought.error().message;
+  EXPECT_EQ(brought->at(0).state, CreditState::credited);
+  EXPECT_EQ(brought->at(1).state, CreditState::refused);
+  const auto claimed = client.claim({{kOwn, "wu_3"}, {kOwn, "wu_4"}});
+  ASSERT_TRUE(claimed) << claimed.error().message;
+  EXPECT_EQ(claimed->at(0).receipt_id, brought->at(0).receipt_id);
+  EXPECT_EQ(claimed->at(1).state, CreditState::pending);
+  const auto stored = client.receipt(claimed->at(0).receipt_id);
+  ASSERT_TRUE(stored && *stored) << stored.error().message;
+  EXPECT_EQ((*stored)->credit_microcobble, 2'000'000u);
+  const auto text_of = client.ownership_text(Id16{5});
+  ASSERT_TRUE(text_of);
+  const auto bound = client.bind_account(rsa_.sign(kFar, 17, *text_of));
+  ASSERT_TRUE(bound) << bound.error().message;
+  EXPECT_EQ(bound->user_id, 17u);
+  EXPECT_EQ(client.bindings()->size(), 1u);
+  EXPECT_EQ(client.bind_account(rsa_.sign(kFar, 17, "hello")).status(), Status::bad_input);
 }
 
 }  // namespace

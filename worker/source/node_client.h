@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/http/client.h"
+#include "node/protocol/boinc.h"
 #include "node/protocol/messages.h"
 #include "node/protocol/signing.h"
 #include "worker/store/blob_cache.h"
@@ -86,6 +87,13 @@ class NodeClient {
   Result<protocol::Block> block(std::uint64_t height);
   Result<protocol::Block> latest_block();
   Result<protocol::Account> account();
+  /// Credit from BOINC (docs/boinc-credit.md), each answer in the order of what was sent; at most kMaxBoincBatch.
+  Result<std::vector<protocol::CreditAnswer>> bring_receipts(const protocol::BoincReceipts& receipts);
+  Result<std::vector<protocol::CreditAnswer>> claim(const std::vector<protocol::BoincClaim>& claims);
+  Result<protocol::BoincBindingInfo> bind_account(const protocol::BoincBinding& binding);
+  Result<std::vector<protocol::BoincBindingInfo>> bindings();
+  /// The text that the owner of that account lets his project sign, for this worker and node, as of now.
+  Result<std::string> ownership_text(const Id16& cpid);
   BlobCache::Fetch blob_fetch();
   /// Blocks until the stream ends or `on_event` returns false.
   Done events(const std::function<bool(std::string_view event, std::string_view data)>& on_event);
@@ -94,6 +102,8 @@ class NodeClient {
   Result<http::Response> get(const std::string& target);
   Result<http::Response> signed_call(const std::string& method, const std::string& target, Bytes body,
                                      unsigned timeout_ms = 0);
+  Result<std::vector<protocol::CreditAnswer>> credit_call(const std::string& target, const std::string& body,
+                                                          std::size_t sent);
   Result<std::optional<protocol::Receipt>> receipt_answer(const Id16& lease, const Result<http::Response>& answer);
   std::shared_ptr<NodeLink> link_;
   StopToken stop_;
