@@ -59,6 +59,15 @@ Hash32 sha3_256(ByteView bytes) {
   return out;
 }
 
+Id16 md5(ByteView bytes) {
+  Id16 out{};
+  unsigned size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_md5(), nullptr) != 1 || size != out.size()) {
+    std::abort();  // only when OpenSSL was built without MD5
+  }
+  return out;
+}
+
 Hash32 hmac_sha256(ByteView key, ByteView message) {
   Hash32 out{};
   unsigned len = 0;

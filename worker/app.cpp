@@ -40,8 +40,11 @@ struct App::Impl {
   std::shared_ptr<NodeLink> link;
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<Miner> miner;
+  std::unique_ptr<boinc::Companion> neighbour;
+  std::unique_ptr<NodeClient> claims;  // the companion's thread alone
   std::thread keeper;
 
+  StopSource end;
   std::mutex closing;
   std::mutex mutex;
   std::condition_variable changed;
@@ -49,10 +52,13 @@ struct App::Impl {
   bool closed = false;
   bool paused = false;
   bool finishing = false;
+  bool given_away = false;  ///< all devices are left to somebody else
   std::uint64_t paused_until_ms = 0;
 
   Done open(const keys::KeyFile& key);
   Done start_mining(const std::function<void(const std::string&)>& say);
+  void start_neighbour();
+  void hold();
   void keep_house();
   void show_mode();
   void shut_down();
@@ -113,6 +119,7 @@ Done App::Impl::open(const keys::KeyFile& key) {
   pipeline = std::make_unique<Pipeline>(jobs, link, *store, *blobs, *scheduler, state, clock, say);
   SPARKMILL_TRY(pipeline->start());
   SPARKMILL_TRY(start_mining(say));
+  start_neighbour();
   keeper = std::thread([this] { keep_house(); });
   return done();
 }
@@ -131,6 +138,24 @@ Done App::Impl::start_mining(const std::function<void(const std::string&)>& say)
   return miner->start(std::move(source));
 }
 
+void App::Impl::start_neighbour() {
+  claims = std::make_unique<NodeClient>(link, end.token());
+  boinc::CompanionParts parts{*store,
+                              state,
+                              clock,
+                              scheduler->used_devices(),
+                              [this](const auto& ways) { scheduler->give_way(ways); },
+                              [this](auto list) { return claims->claim(std::move(list)); }};
+  neighbour = std::make_unique<boinc::Companion>(settings.boinc, std::move(parts));
+  neighbour->start();
+}
+
+/// New jobs are taken only while some device may run them.
+void App::Impl::hold() {
+  pipeline->hold(paused || given_away);
+  if (miner) miner->hold(paused || given_away);
+}
+
 void App::Impl::show_mode() {
   state.update([&](Snapshot& s) {
     s.mode = stopping ? "stopping" : finishing ? "finishing" : paused ? "paused" : "running";
@@ -145,9 +170,12 @@ void App::Impl::keep_house() {
     if (paused && paused_until_ms != 0 && clock.unix_ms() >= paused_until_ms) {
       paused = false;
       paused_until_ms = 0;
-      pipeline->hold(false);
-      if (miner) miner->hold(false);
+      hold();
       show_mode();
+    }
+    if (const bool now = scheduler->given_away(); now != given_away) {
+      given_away = now;
+      hold();
     }
     lock.unlock();
     scheduler->publish();
@@ -170,8 +198,10 @@ void App::Impl::shut_down() {
     stopping = true;
     changed.notify_all();
   }
+  end.request_stop();
   if (keeper.joinable()) keeper.join();
   if (pipeline) pipeline->hold(true);
+  if (neighbour) neighbour->stop();
   if (miner) miner->stop();
   if (miner) miner->publish();
   if (scheduler) scheduler->stop();  // running slices end and are handed over ...
@@ -189,6 +219,7 @@ App::~App() {
   if (!impl_) return;
   impl_->shut_down();
   impl_->miner.reset();
+  impl_->neighbour.reset();
   impl_->pipeline.reset();  // joins its threads: nothing uses the rest after this
   impl_->scheduler.reset();
   impl_->store.reset();  // the store writes what is queued before it closes
@@ -210,8 +241,7 @@ Done App::pause(const std::string& device, std::uint64_t until_unix_ms) {
   std::lock_guard lock(impl_->mutex);
   impl_->paused = true;
   impl_->paused_until_ms = until_unix_ms == 0 ? 0 : std::max(impl_->paused_until_ms, until_unix_ms);
-  impl_->pipeline->hold(true);
-  if (impl_->miner) impl_->miner->hold(true);
+  impl_->hold();
   impl_->show_mode();
   return done();
 }
@@ -223,8 +253,7 @@ Done App::resume(const std::string& device) {
   impl_->paused = impl_->finishing = false;
   impl_->paused_until_ms = 0;
   impl_->pipeline->finish(false);
-  impl_->pipeline->hold(false);
-  if (impl_->miner) impl_->miner->hold(false);
+  impl_->hold();
   impl_->show_mode();
   return done();
 }

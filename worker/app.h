@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/keys/keys.h"
 #include "base/result.h"
+#include "worker/boinc/companion.h"
 #include "worker/pipeline/pipeline.h"
 #include "worker/source/bytom_source.h"
 #include "worker/source/pool_source.h"
@@ -37,6 +38,7 @@ struct AppSettings {
   mining::PoolSourceSettings pools;           ///< of "pool"
   mining::BytomSettings bytom;                ///< of "bytom"
   double mining_weight = 1;                   ///< share of lane time beside jobs of other kinds, which have weight 1
+  boinc::CompanionSettings boinc;             ///< off unless the configuration says otherwise
   std::uint64_t rounds = 0;                   ///< > 0: finish after that many receipts
   std::uint64_t source_patience_ms = 0;       ///< > 0: give up (exit 6) when the node is unreachable that long
   std::uint64_t store_patience_ms = 600'000;  ///< a disk that stays full that long ends the worker (exit 75)

@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS boinc_exports(project TEXT PRIMARY KEY, hash BLOB NOT
 CREATE TABLE IF NOT EXISTS boinc_spent(project TEXT NOT NULL, day INTEGER NOT NULL, amount INTEGER NOT NULL,
   PRIMARY KEY(project, day)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS boinc_claims(worker BLOB NOT NULL, project TEXT NOT NULL, result TEXT NOT NULL,
-  claimed_ms INTEGER NOT NULL, PRIMARY KEY(worker, project, result)) WITHOUT ROWID;
+  claimed_ms INTEGER NOT NULL, claim BLOB NOT NULL, PRIMARY KEY(worker, project, result)) WITHOUT ROWID;
 )sql";
 
 namespace {
@@ -42,10 +42,6 @@ Id16 first16(const Hash32& hash) {
   Id16 out{};
   std::copy_n(hash.begin(), out.size(), out.begin());
   return out;
-}
-
-Id16 named_id(std::string_view domain, const std::string& project, const std::string& name) {
-  return first16(sha256(ByteWriter().bytes(domain).len_bytes(project).len_bytes(name).data()));
 }
 
 __extension__ using Wide = unsigned __int128;
@@ -159,7 +155,7 @@ protocol::CreditAnswer Ledger::credit_result(const ResultCredit& c) {
     return out;
   }
   protocol::Receipt r;
-  r.id = named_id("sparkmill/boinc-result/v1", c.project, c.result);
+  r.id = protocol::boinc_result_id(c.project, c.result);
   r.job_id = c.job_id;
   r.worker_pub = c.worker;
   r.detail = "BOINC result " + c.result.substr(0, 160) + " of user " + std::to_string(c.user_id) + ", host " +
@@ -362,62 +358,60 @@ Result<std::uint64_t> Ledger::last_export_ms(const std::string& project) {
   });
 }
 
-protocol::CreditAnswer Ledger::claim_state(const keys::PublicKey& worker, const ResultClaim& claim,
-                                           const CreditRule& rule) {
-  protocol::CreditAnswer out{claim.project, claim.result, protocol::CreditState::pending, {}, {}};
+protocol::BoincClaimAnswer Ledger::claim_state(const keys::PublicKey& worker, const ResultClaim& claim,
+                                               const CreditRule& rule) {
+  protocol::BoincClaimAnswer out{protocol::boinc_result_id(claim.project, claim.result), "recorded", {}, 0};
   if (!rule.foreign) {
     auto s = db_->prepare("SELECT worker, receipt FROM boinc_results WHERE project = ? AND result = ?");
     s.all(claim.project, claim.result);
     if (!s.step()) {
-      out.reason = "no_receipt: the project's assimilator has not vouched for it here yet";
+      out.reason = "no_receipt";
     } else if (fixed<32>(s.blob(0)) == worker) {
-      out.state = protocol::CreditState::credited;
-      out.receipt_id = fixed<16>(s.blob(1));
+      const auto receipt = find_receipt(fixed<16>(s.blob(1)));
+      if (!receipt) throw sqlite::Failure(Status::corrupt, "the receipt of " + claim.result + " is missing");
+      out.state = "credited";
+      out.credit_microcobble = receipt->credit_microcobble;
     } else {
-      out.state = protocol::CreditState::refused;
-      out.reason = "duplicate: this result was credited to another key";
+      out.state = "duplicate";
+      out.reason = "credited_to_another_key";
     }
     return out;
   }
-  auto s = db_->prepare("SELECT max(state), max(reason) FROM boinc_bindings WHERE project = ? AND worker = ?");
+  auto s = db_->prepare("SELECT max(state) FROM boinc_bindings WHERE project = ? AND worker = ?");
   s.all(claim.project, worker);
   if (!s.step() || s.is_null(0)) {
-    out.reason = "no_binding: bind the project account to this key, then its exported credit counts";
+    out.reason = "no_binding";
   } else if (static_cast<protocol::BindingState>(s.integer(0)) == protocol::BindingState::pending) {
-    out.reason = "binding: " + s.str(1);
+    out.reason = "binding_pending";
   } else {
-    out.state = protocol::CreditState::known;
-    out.reason = "export: the account's exported credit decides, not the result by itself";
+    out.reason = "export_decides";
   }
   return out;
 }
 
-Result<std::vector<protocol::CreditAnswer>> Ledger::claim_results(const keys::PublicKey& worker,
-                                                                  const std::vector<ResultClaim>& claims,
-                                                                  const std::map<std::string, CreditRule>& rules,
-                                                                  std::uint64_t now_ms) {
+Result<std::vector<protocol::BoincClaimAnswer>> Ledger::claim_results(const keys::PublicKey& worker,
+                                                                      const std::vector<ResultClaim>& claims,
+                                                                      const std::map<std::string, CreditRule>& rules,
+                                                                      std::uint64_t now_ms) {
   std::lock_guard lock(mutex_);
-  return sqlite::guarded("ledger", [&]() -> Result<std::vector<protocol::CreditAnswer>> {
+  return sqlite::guarded("ledger", [&]() -> Result<std::vector<protocol::BoincClaimAnswer>> {
     sqlite::Transaction t(*db_);
     auto count = db_->prepare("SELECT count(*) FROM boinc_claims WHERE worker = ?");
     count.all(worker);
     std::uint64_t have = count.step() ? natural(count, 0) : 0;
     count.reset();
-    std::vector<protocol::CreditAnswer> out;
+    std::vector<protocol::BoincClaimAnswer> out;
     for (const ResultClaim& claim : claims) {
       const auto rule = rules.find(claim.project);
       if (rule == rules.end()) {
-        out.push_back({claim.project,
-                       claim.result,
-                       protocol::CreditState::refused,
-                       "unknown_project: this node credits nothing of it",
-                       {}});
+        out.push_back({protocol::boinc_result_id(claim.project, claim.result), "refused", "unknown_project", 0});
         continue;
       }
       // Answers do not depend on the record, so a full list refuses nothing that counts.
       if (have < kMaxClaims) {
-        db_->prepare("INSERT OR IGNORE INTO boinc_claims(worker, project, result, claimed_ms) VALUES(?, ?, ?, ?)")
-            .all(worker, claim.project, claim.result, now_ms)
+        db_->prepare(
+               "INSERT OR IGNORE INTO boinc_claims(worker, project, result, claimed_ms, claim) VALUES(?, ?, ?, ?, ?)")
+            .all(worker, claim.project, claim.result, now_ms, claim.claim)
             .run();
         have += static_cast<std::uint64_t>(db_->changes());
       }

@@ -8,6 +8,7 @@
 
 #include "base/keys/keys.h"
 #include "node/protocol/boinc.h"
+#include "node/protocol/boinc_claim.h"
 
 namespace sparkmill::node {
 
@@ -62,9 +63,11 @@ struct ExportReport {
   bool capped = false;       ///< the rest waits for a later day
 };
 
+/// A claim whose signature the caller has checked.
 struct ResultClaim {
   std::string project;
   std::string result;
+  Bytes claim;  ///< as signed
 };
 
 }  // namespace sparkmill::node

@@ -183,10 +183,10 @@ class Ledger {
   /// Node time of the last export that was taken; 0: none.
   Result<std::uint64_t> last_export_ms(const std::string& project);
   /// Records the claims and says what became of each; credits nothing. `rules`: the projects in force.
-  Result<std::vector<protocol::CreditAnswer>> claim_results(const keys::PublicKey& worker,
-                                                            const std::vector<ResultClaim>& claims,
-                                                            const std::map<std::string, CreditRule>& rules,
-                                                            std::uint64_t now_ms);
+  Result<std::vector<protocol::BoincClaimAnswer>> claim_results(const keys::PublicKey& worker,
+                                                                const std::vector<ResultClaim>& claims,
+                                                                const std::map<std::string, CreditRule>& rules,
+                                                                std::uint64_t now_ms);
 
   // blocks and accounts
   /// With proof of work: the header of the block after the tip, nonce 0. Its receipts are settled: those decided from
@@ -234,7 +234,8 @@ class Ledger {
   std::uint64_t credit_room(const std::string& project, const CreditRule& rule);
   void book_boinc(protocol::Receipt& receipt, const std::string& project);
   protocol::CreditAnswer credit_result(const ResultCredit& result);
-  protocol::CreditAnswer claim_state(const keys::PublicKey& worker, const ResultClaim& claim, const CreditRule& rule);
+  protocol::BoincClaimAnswer claim_state(const keys::PublicKey& worker, const ResultClaim& claim,
+                                         const CreditRule& rule);
   void pay_block(protocol::Block& block, std::uint64_t& carry_workers, std::uint64_t& carry_requesters);
   void pay_income(const keys::PublicKey& pub, std::uint64_t amount, std::uint64_t day);
   void pay_fund(const keys::PublicKey& pub, std::uint64_t amount, std::uint64_t day);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/protocol/boinc.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -53,10 +52,6 @@ std::string decoded(std::string_view text) {
   return out;
 }
 
-bool printable_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
-}
-
 std::string trimmed(std::string_view s) {
   const std::size_t first = s.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return {};
@@ -93,8 +88,7 @@ E named(const std::string& text, const std::array<E, N>& states, bool& known) {
 }
 
 constexpr std::array kBindingStates = {BindingState::pending, BindingState::confirmed};
-constexpr std::array kCreditStates = {CreditState::known, CreditState::pending, CreditState::credited,
-                                      CreditState::refused};
+constexpr std::array kCreditStates = {CreditState::pending, CreditState::credited, CreditState::refused};
 
 }  // namespace
 
@@ -182,7 +176,6 @@ std::string_view name(BindingState state) { return state == BindingState::confir
 
 std::string_view name(CreditState state) {
   switch (state) {
-    case CreditState::known: return "known";
     case CreditState::pending: return "pending";
     case CreditState::credited: return "credited";
     case CreditState::refused: return "refused";
@@ -223,35 +216,6 @@ Result<BoincReceipts> boinc_receipts_from_json(std::string_view text) {
   for (const std::string& hex : list) {
     SPARKMILL_ASSIGN(Bytes bytes, from_hex(hex, "receipts.receipts[" + std::to_string(out.receipts.size()) + "]"));
     out.receipts.push_back(std::move(bytes));
-  }
-  return out;
-}
-
-std::string to_json(const std::vector<BoincClaim>& list) {
-  Json out = Json::array();
-  for (const BoincClaim& m : list) out.push_back(Json{{"project", m.project}, {"result", m.result}});
-  return dump(Json{{"claims", std::move(out)}});
-}
-
-Result<std::vector<BoincClaim>> boinc_claims_from_json(std::string_view text) {
-  SPARKMILL_ASSIGN(const nlohmann::json j, parse_object(text, "claims", kListBytes));
-  SPARKMILL_TRY(only_members(j, {"claims"}, "claims"));
-  ObjectReader r(j, "claims");
-  const nlohmann::json* list = r.list("claims", kMaxBoincBatch);
-  SPARKMILL_TRY(r.finish());
-  std::vector<BoincClaim> out;
-  for (const auto& item : *list) {
-    const std::string what = "claims.claims[" + std::to_string(out.size()) + "]";
-    if (!item.is_object()) return fail(Status::bad_input, what + ": not an object");
-    SPARKMILL_TRY(only_members(item, {"project", "result"}, what));
-    ObjectReader fields(item, what);
-    BoincClaim m;
-    m.project = fields.text("project", kMaxProjectUrl);
-    m.result = fields.text("result", kMaxResultName);
-    SPARKMILL_TRY(fields.finish());
-    SPARKMILL_TRY(check_project_url(m.project));
-    if (!printable_name(m.result)) return fail(Status::bad_input, what + ".result: not a name of a result");
-    out.push_back(std::move(m));
   }
   return out;
 }
@@ -311,7 +275,7 @@ Result<std::vector<CreditAnswer>> credit_answers_from_json(std::string_view text
     m.receipt_id = r.array<16>("receipt_id");
   });
   if (!out) return out;
-  if (!known) return fail(Status::bad_input, "answers.answers.state: not known, pending, credited or refused");
+  if (!known) return fail(Status::bad_input, "answers.answers.state: not pending, credited or refused");
   return out;
 }
 

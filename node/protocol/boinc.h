@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages of BOINC credit (docs/boinc-credit.md; jobs and proofs 8; BOINC page 5): binding a project account to a
-// worker key, sending assimilators' receipts, asking what became of a claim.
+// worker key, sending assimilators' receipts. Claims: boinc_claim.h.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace sparkmill::protocol {
 
 inline constexpr std::size_t kMaxProjectUrl = 256;
 inline constexpr std::size_t kMaxResultName = 256;
-inline constexpr std::size_t kMaxBoincBatch = 256;  ///< receipts or claims a request
+inline constexpr std::size_t kMaxBoincBatch = 256;  ///< receipts a request
 
 /// Master URL in the one form that projects, nodes and workers compare: http(s)://, no doubled slashes, a slash at the
 /// end (BOINC page 1.4). Error: bad_input naming the form that was expected.
@@ -63,12 +63,11 @@ struct BoincBindingInfo {
   std::uint64_t credit_microcobble = 0;  ///< by this account so far
 };
 
-/// What became of one receipt or claim.
+/// What became of one receipt.
 enum class CreditState : std::uint8_t {
-  known = 1,     ///< recorded; the project's export decides, not this result by itself
-  pending = 2,   ///< recorded or to be sent again; `reason` says what is missing
-  credited = 3,  ///< `receipt_id` is the node's receipt
-  refused = 4    ///< never; `reason` says why
+  pending = 1,   ///< to be sent again; `reason` says when
+  credited = 2,  ///< now or before; `receipt_id` is the node's receipt
+  refused = 3    ///< never; `reason` says why
 };
 std::string_view name(CreditState state);
 struct CreditAnswer {
@@ -86,21 +85,12 @@ struct BoincReceipts {
   std::vector<Bytes> receipts;
 };
 
-/// POST /v1/boinc/claims, signed by the worker: results that its BOINC client finished (job kind boinc.claim). A claim
-/// credits nothing; the answer says what became of the result.
-struct BoincClaim {
-  std::string project;
-  std::string result;
-};
-
 std::string to_json(const BoincBinding&);
 std::string to_json(const BoincReceipts&);
-std::string to_json(const std::vector<BoincClaim>&);
 std::string to_json(const std::vector<BoincBindingInfo>&);
 std::string to_json(const std::vector<CreditAnswer>&);
 Result<BoincBinding> boinc_binding_from_json(std::string_view);
 Result<BoincReceipts> boinc_receipts_from_json(std::string_view);
-Result<std::vector<BoincClaim>> boinc_claims_from_json(std::string_view);
 Result<std::vector<BoincBindingInfo>> boinc_bindings_from_json(std::string_view);
 Result<std::vector<CreditAnswer>> credit_answers_from_json(std::string_view);
 

@@ -16,7 +16,7 @@ using protocol::CreditAnswer;
 using protocol::CreditState;
 
 constexpr std::uint64_t kReceiptsLimit = 2u << 20;
-constexpr std::uint64_t kClaimsLimit = 512u << 10;
+constexpr std::uint64_t kClaimsLimit = 256u << 10;
 constexpr std::uint64_t kBindingLimit = 64u << 10;
 /// How far a signed text's time may lie ahead: the volunteer's clock wrote it. Later ones could lock the account out.
 constexpr std::uint64_t kAhead_s = 3'600;
@@ -128,7 +128,17 @@ Response BoincRoutes::claims(const Request& request) {
   const auto claims = protocol::boinc_claims_from_json(text(request.body));
   if (!claims) return error_response(claims.error());
   std::vector<ResultClaim> list;
-  for (const protocol::BoincClaim& claim : *claims) list.push_back({claim.project, claim.result});
+  for (const Bytes& bytes : *claims) {
+    const auto claim = protocol::decode_boinc_claim(bytes);
+    if (!claim) return error_response(claim.error());
+    if (claim->worker_pub != *worker) {
+      return error_response(fail(Status::refused, "BOINC claim: made by another worker than the request"));
+    }
+    if (claim->node_pub != c_.identity.node_pub) {
+      return error_response(fail(Status::refused, "BOINC claim: made for another node"));
+    }
+    list.push_back({claim->project_url, claim->result_name, bytes});
+  }
   const auto answers = c_.ledger->claim_results(*worker, list, c_.adapter->rules(), c_.time->now_ms());
   return answers ? Response::json(200, protocol::to_json(*answers)) : error_response(answers.error());
 }

@@ -93,10 +93,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     case 5: round_trip(text, protocol::boinc_binding_from_json); break;
     case 6: round_trip(text, protocol::boinc_receipts_from_json); break;
-    case 7: round_trip(text, protocol::boinc_claims_from_json); break;
+    case 7: {
+      const auto list = protocol::boinc_claims_from_json(text);
+      if (list) demand(protocol::boinc_claims_from_json(protocol::boinc_claims_to_json(*list)).ok());
+      const auto claim = protocol::decode_boinc_claim(body);
+      demand(claim.ok() || !claim.error().message.empty());
+      break;
+    }
     case 8:
       round_trip(text, protocol::boinc_bindings_from_json);
       round_trip(text, protocol::credit_answers_from_json);
+      round_trip(text, protocol::boinc_claim_answers_from_json);
       break;
     default: {
       const auto list = node::credit::Projects::parse(text, "list");

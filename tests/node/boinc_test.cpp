@@ -235,13 +235,22 @@ TEST_F(BoincTest, ABoundAccountIsPaidForWhatItGains) {
   const auto signed_text = [&](const protocol::OwnershipText& t, const std::string& project = kFar) {
     return protocol::to_json(rsa_.sign(project, 17, format(t)));
   };
-  const auto claim = [&] {
-    const auto answer =
-        post(w, "/v1/boinc/claims", protocol::to_json(std::vector<protocol::BoincClaim>{{kFar, "far_1_0"}}));
-    EXPECT_EQ(answer.status, 200);
-    return protocol::credit_answers_from_json(text(answer.body))->at(0);
+  const auto send_claim = [&](const keys::SigningKey& by, const keys::PublicKey& node) {
+    protocol::BoincClaim c;
+    c.node_pub = node;
+    c.project_url = kFar;
+    c.result_name = "far_1_0";
+    return post(w, "/v1/boinc/claims", protocol::boinc_claims_to_json({encode(c, by)}));
   };
-  EXPECT_EQ(claim().state, CreditState::pending);
+  const auto claim = [&] {
+    const auto answer = send_claim(w.envelope_key(), node_->node_pub());
+    EXPECT_EQ(answer.status, 200);
+    const auto list = protocol::boinc_claim_answers_from_json(text(answer.body));
+    return list ? list->at(0).state + " " + list->at(0).reason : list.error().message;
+  };
+  EXPECT_EQ(claim(), "recorded no_binding");
+  EXPECT_EQ(send_claim(other.envelope_key(), node_->node_pub()).status, 403);
+  EXPECT_EQ(send_claim(w.envelope_key(), other.pub()).status, 403);
 
   // Not signed by the worker, by another worker, for another node, of the future, of another project.
   http::Client client(*http::Url::parse(node_->url()));
@@ -272,7 +281,7 @@ TEST_F(BoincTest, ABoundAccountIsPaidForWhatItGains) {
     return protocol::boinc_bindings_from_json(text(w.get("/v1/boinc/bindings/" + to_hex(w.pub())).body))->at(0);
   };
   ASSERT_TRUE(soon([&] { return info().total_micro == 100'000'000; }));
-  EXPECT_EQ(claim().state, CreditState::known);
+  EXPECT_EQ(claim(), "recorded export_decides");
   EXPECT_EQ(account(w).credit_microcobble, 0u);
   write_export("103.500000", cpid);
   ASSERT_TRUE(soon([&] { return info().credit_microcobble == 3'500'000; }));
@@ -298,11 +307,17 @@ TEST_F(BoincTest, TheWorkersClientSpeaksAllOfIt) {
   ASSERT_TRUE(brought) << brought.error().message;
   EXPECT_EQ(brought->at(0).state, CreditState::credited);
   EXPECT_EQ(brought->at(1).state, CreditState::refused);
-  const auto claimed = client.claim({{kOwn, "wu_3"}, {kOwn, "wu_4"}});
+  protocol::BoincClaim done_one;
+  done_one.project_url = kOwn;
+  done_one.result_name = "wu_3";
+  protocol::BoincClaim other_one = done_one;
+  other_one.result_name = "wu_4";
+  const auto claimed = client.claim({done_one, other_one});
   ASSERT_TRUE(claimed) << claimed.error().message;
-  EXPECT_EQ(claimed->at(0).receipt_id, brought->at(0).receipt_id);
-  EXPECT_EQ(claimed->at(1).state, CreditState::pending);
-  const auto stored = client.receipt(claimed->at(0).receipt_id);
+  EXPECT_EQ(claimed->at(0).state, "credited");
+  EXPECT_EQ(claimed->at(0).credit_microcobble, 2'000'000u);
+  EXPECT_EQ(claimed->at(1).state, "recorded");
+  const auto stored = client.receipt(claimed->at(0).id);
   ASSERT_TRUE(stored && *stored) << stored.error().message;
   EXPECT_EQ((*stored)->credit_microcobble, 2'000'000u);
   const auto text_of = client.ownership_text(Id16{5});

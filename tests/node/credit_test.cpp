@@ -588,21 +588,21 @@ TEST_F(CreditTest, RulesLeaveATraceAndMayNotTurnRound) {
 TEST_F(CreditTest, AClaimCreditsNothingAndTellsTheState) {
   const std::map<std::string, CreditRule> rules{{kOwn, own_rule()}, {kProject, foreign_rule()}};
   const auto claim = [&](std::uint8_t who, const std::string& project, const std::string& name) {
-    auto answers = ledger_->claim_results(worker(who), {{project, name}}, rules, now_);
+    auto answers = ledger_->claim_results(worker(who), {{project, name, {1}}}, rules, now_);
     EXPECT_TRUE(answers) << answers.error().message;
-    return answers->at(0);
+    return answers->at(0).state + " " + answers->at(0).reason;
   };
-  EXPECT_EQ(claim(1, "https://nobody.example/", "x").state, CreditState::refused);
-  EXPECT_EQ(claim(1, kOwn, "wu_1_0").state, CreditState::pending);
+  EXPECT_EQ(claim(1, "https://nobody.example/", "x"), "refused unknown_project");
+  EXPECT_EQ(claim(1, kOwn, "wu_1_0"), "recorded no_receipt");
   const auto credited = credit_one(result("wu_1_0"));
-  EXPECT_EQ(claim(1, kOwn, "wu_1_0").state, CreditState::credited);
-  EXPECT_EQ(claim(1, kOwn, "wu_1_0").receipt_id, credited.receipt_id);
-  EXPECT_EQ(claim(2, kOwn, "wu_1_0").state, CreditState::refused);
-  EXPECT_THAT(claim(1, kProject, "far_0").reason, HasSubstr("no_binding"));
+  EXPECT_EQ(claim(1, kOwn, "wu_1_0"), "credited ");
+  EXPECT_EQ(credited.receipt_id, protocol::boinc_result_id(kOwn, "wu_1_0"));
+  EXPECT_EQ(claim(2, kOwn, "wu_1_0"), "duplicate credited_to_another_key");
+  EXPECT_EQ(claim(1, kProject, "far_0"), "recorded no_binding");
   bind(1, 1);
-  EXPECT_EQ(claim(1, kProject, "far_0").state, CreditState::pending);
+  EXPECT_EQ(claim(1, kProject, "far_0"), "recorded binding_pending");
   take({{1, 10}}, rules.at(kProject));
-  EXPECT_EQ(claim(1, kProject, "far_0").state, CreditState::known);
+  EXPECT_EQ(claim(1, kProject, "far_0"), "recorded export_decides");
   EXPECT_EQ(credit_of(1), 500u);
 }
 

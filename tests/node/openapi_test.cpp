@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "node/node.h"
+#include "node/protocol/boinc_claim.h"
 #include "rsa_project.h"
 #include "scripted_worker.h"
 #include "temp_folder.h"
@@ -149,8 +150,17 @@ class OpenApiTest : public ::testing::Test {
     Json forged = binding;
     forged["message"] = "18" + binding["message"].get<std::string>().substr(2);
     example("error-forged-binding", 403, post("/v1/boinc/bindings", forged));
-    const Json claims =
-        Json::parse(protocol::to_json(std::vector<protocol::BoincClaim>{{own, r.result}, {far, "sky_3_1"}}));
+    protocol::BoincClaim claim;
+    claim.own_application = true;
+    claim.node_pub = (*node)->node_pub();
+    claim.project_url = own;
+    claim.result_name = r.result;
+    protocol::BoincClaim foreign = claim;
+    foreign.own_application = false;
+    foreign.project_url = far;
+    foreign.result_name = "sky_012_3_0";
+    const Json claims = Json::parse(
+        protocol::boinc_claims_to_json({encode(claim, w.envelope_key()), encode(foreign, w.envelope_key())}));
     check("boinc-claims", claims);
     example("boinc-claims-answer", 200, post("/v1/boinc/claims", claims));
   }

@@ -91,6 +91,8 @@ Result<Config> load(const Inputs& inputs);
 
 /// What the worker and the log need. `node` may be empty: the caller starts the embedded node and fills node_url.
 Result<worker::AppSettings> app_settings(const Config& config);
+/// boinc.address; left alone when it is not set. Error: bad_config.
+Done boinc_address(const Config& config, std::optional<boinc::rpc::Address>& out);
 log::Settings log_settings(const Config& config);
 
 struct Change {

@@ -393,7 +393,40 @@ Done mining_settings(const Config& config, worker::AppSettings& s) {
   return done();
 }
 
+Done boinc_settings(const Config& config, worker::boinc::CompanionSettings& s) {
+  using worker::boinc::Neighbour;
+  const std::string policy = config.text("boinc.policy");
+  s.policy.kind = policy == "off"     ? Neighbour::off
+                  : policy == "share" ? Neighbour::share
+                  : policy == "first" ? Neighbour::first
+                                      : Neighbour::yield;
+  s.policy.share = static_cast<double>(config.number("boinc.share_percent")) / 100;
+  s.policy.obey = config.list("boinc.obey");
+  const std::vector<std::string> known = worker::boinc::obeyable();
+  for (const std::string& reason : s.policy.obey) {
+    if (std::find(known.begin(), known.end(), reason) != known.end()) continue;
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    const std::string meant = nearest(reason, names);
+    return fail(Status::bad_config, "boinc.obey: '" + reason.substr(0, 80) + "' is no reason that can be obeyed",
+                meant.empty() ? "sparkmill config explain boinc.obey" : "did you mean " + meant + "?");
+  }
+  SPARKMILL_TRY(boinc_address(config, s.address));
+  s.places.data_dir = config.path("boinc.data_dir");
+  s.places.password_file = config.path("boinc.password_file");
+  s.claim = config.flag("boinc.claim");
+  return done();
+}
+
 }  // namespace
+
+Done boinc_address(const Config& config, std::optional<boinc::rpc::Address>& out) {
+  const std::string text = config.text("boinc.address");
+  if (text.empty()) return done();
+  auto address = boinc::rpc::parse_address(text);
+  if (!address) return fail(Status::bad_config, "boinc.address: " + address.error().message, address.error().hint);
+  out = std::move(*address);
+  return done();
+}
 
 Result<worker::AppSettings> app_settings(const Config& config) {
   worker::AppSettings s;
@@ -420,6 +453,7 @@ Result<worker::AppSettings> app_settings(const Config& config) {
   s.rounds = config.number("rounds");
   s.source_patience_ms = config.number("source_patience_s") * 1000;
   SPARKMILL_TRY(mining_settings(config, s));
+  SPARKMILL_TRY(boinc_settings(config, s.boinc));
   return s;
 }
 

@@ -69,6 +69,20 @@ constexpr Option kOptions[] = {
     text("bytom.url", "http://127.0.0.1:9888", "API of the Bytom node"),
     text("bytom.token_file", "", "File whose first line is the Bytom node's access token, id:64hex; empty: none",
          Type::path),
+    choice("boinc.policy", "yield", "off|yield|share|first",
+           "What a BOINC client on this machine gets while it has tasks: yield all, share (see boinc.share_percent), "
+           "first: we come first; off: do not look for one"),
+    number("boinc.share_percent", "50", 1, 99, "%", "Our part of CPU lanes and GPU time under the policy share"),
+    text(
+        "boinc.obey", "",
+        "Reasons of the BOINC client to suspend that hold our lanes too: battery, user_active, user_request, schedule, "
+        "exclusive_app, no_recent_input, overheated",
+        Type::list),
+    text("boinc.address", "", "host:port or unix:/path of the BOINC client; empty: found on this machine"),
+    text("boinc.data_dir", "", "Data folder of the BOINC client; empty: looked for where Debian and others put it",
+         Type::path),
+    text("boinc.password_file", "", "Its gui_rpc_auth.cfg; empty: the one in its data folder", Type::path),
+    flag("boinc.claim", "false", "Send signed claims of finished BOINC results (account, host, times) to the node"),
     number("source_patience_s", "0", 0, 604'800, "s",
            "Give up (exit 6) when the node is unreachable that long; 0: never"),
     text("api.listen", "127.0.0.1", "Address of the API; beyond loopback every request needs the token"),

@@ -248,12 +248,15 @@ DeviceState Scheduler::describe(Device& d, std::uint64_t now_ms) const {
     s.activity = Activity::waiting;
     reason("device_lost", "lost; tried again soon: " + why, d.failed_since_ms,
            clock_.unix_ms() + (d.retry_at - now_ms));
+  } else if (d.way.share <= 0) {
+    s.activity = Activity::paused;
   } else if (d.running > 0) {
     s.activity = Activity::running;
   } else {
     s.activity = Activity::waiting;
     reason("waiting_for_work", "no slice is ready for it");
   }
+  if (d.used && d.way.share < 1) reason(d.way.code.c_str(), d.way.text, d.way_since_ms);
   return s;
 }
 

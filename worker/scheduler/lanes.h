@@ -51,6 +51,8 @@ struct Scheduler::Device {
   std::uint64_t wall_us = 0;
   std::uint64_t cpu_us = 0;
   std::map<kernels::Family, RateMeter> meters;
+  GiveWay way;
+  std::uint64_t way_since_ms = 0;
   std::list<Lane> lanes;
 };
 
@@ -60,6 +62,7 @@ struct Scheduler::Lane {
   unsigned generation = 0;  ///< of the kernels it holds
   std::map<kernels::Family, std::unique_ptr<kernels::Kernel>> kernels;
   std::uint64_t slice_since_us = 0;  ///< steady; 0: idle
+  std::uint64_t rest_until_us = 0;   ///< steady; a lane that has part of the time rests in between
   std::thread thread;
 };
 

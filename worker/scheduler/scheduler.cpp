@@ -25,6 +25,8 @@ double unknown_rate(kernels::Family family) { return family == kernels::Family::
 /// Lanes look up this often for timed pauses and retries; work itself wakes them at once.
 constexpr auto kLookUp = std::chrono::milliseconds(200);
 
+constexpr std::uint64_t kMaxRestUs = 10'000'000;
+
 /// What says more about the device than about the job.
 bool device_fault(Status code) {
   return code == Status::no_device || code == Status::self_test_failed || code == Status::timeout ||
@@ -150,6 +152,11 @@ bool Scheduler::allowed(const Device& device) const {
   return device.retry_at == 0 || clock_.steady_ms() >= device.retry_at;
 }
 
+double Scheduler::duty(const Lane& lane) {
+  const GiveWay& way = lane.device->way;
+  return std::clamp(way.share * static_cast<double>(lane.device->lanes.size()) - lane.number, 0.0, 1.0);
+}
+
 /// Oldest deadline first within a family; between families the one that has had least for its weight.
 Scheduler::Run* Scheduler::next_run(const Lane& lane) const {
   Run* best = nullptr;
@@ -190,6 +197,13 @@ void Scheduler::lane_loop(Lane& lane) {
     }
     if (!allowed(device)) {
       work_.wait_for(lock, kLookUp);
+      continue;
+    }
+    const double part = duty(lane);
+    const std::uint64_t now = steady_us();
+    if (part <= 0 || now < lane.rest_until_us) {
+      const auto rest = std::chrono::microseconds(now < lane.rest_until_us ? lane.rest_until_us - now : kMaxRestUs);
+      work_.wait_for(lock, std::min<std::chrono::microseconds>(kLookUp, rest));
       continue;
     }
     if (lane.generation != device.generation && !make_kernels(lane, lock)) continue;
@@ -268,6 +282,11 @@ void Scheduler::run_slice(Lane& lane, Run& run, std::unique_lock<std::mutex>& lo
 
   lock.lock();
   lane.slice_since_us = 0;
+  const double part = duty(lane);
+  if (part > 0 && part < 1) {
+    const double rest = static_cast<double>(took_us) * (1 - part) / part;
+    lane.rest_until_us = steady_us() + std::min(kMaxRestUs, static_cast<std::uint64_t>(rest));
+  }
   --device.running;
   device.wall_us += took_us;
   device.cpu_us += cpu_us;
@@ -313,6 +332,40 @@ void Scheduler::settle(Lane& lane, Run& run, const job::Slice& slice, Result<Byt
     }
   }
   if (!run.error) run.error = *error;
+}
+
+void Scheduler::give_way(const std::map<std::string, GiveWay>& ways) {
+  std::lock_guard lock(mutex_);
+  for (auto& d : devices_) {
+    const auto it = ways.find(d->info.id);
+    GiveWay way = it == ways.end() ? GiveWay{} : it->second;
+    if (way.code != d->way.code) d->way_since_ms = clock_.unix_ms();
+    if (way.share > d->way.share) {
+      for (Lane& lane : d->lanes) lane.rest_until_us = 0;
+    }
+    d->way = std::move(way);
+  }
+  work_.notify_all();
+}
+
+bool Scheduler::given_away() const {
+  std::lock_guard lock(mutex_);
+  bool any = false;
+  for (const auto& d : devices_) {
+    if (!d->used || d->quarantined) continue;
+    if (d->way.share > 0) return false;
+    any = true;
+  }
+  return any;
+}
+
+std::vector<kernels::Device> Scheduler::used_devices() const {
+  std::lock_guard lock(mutex_);
+  std::vector<kernels::Device> out;
+  for (const auto& d : devices_) {
+    if (d->used) out.push_back(d->info);
+  }
+  return out;
 }
 
 void Scheduler::stop() {

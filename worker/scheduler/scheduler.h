@@ -36,6 +36,13 @@ struct SchedulerSettings {
   std::map<kernels::Family, double> weights;
 };
 
+/// How much of a device is left to us, and why not all of it: what a good neighbour decides.
+struct GiveWay {
+  double share = 1;  ///< 0: none of its lanes; 0.5 of two lanes: one of them; of one lane: half of the time
+  std::string code;  ///< of the reason shown, "boinc_runs"
+  std::string text;
+};
+
 /// Where devices and kernels come from: a seam for tests and fault injection.
 struct Hardware {
   std::function<std::vector<kernels::Device>(std::vector<std::string>*)> discover = kernels::discover_devices;
@@ -69,6 +76,12 @@ class Scheduler {
   Done resume(const std::string& device);
   Done finish(const std::string& device);  ///< no new slices there; until resume()
 
+  /// By device id; devices that are not named are ours alone again. Lanes obey within one slice.
+  void give_way(const std::map<std::string, GiveWay>& ways);
+  /// True while no device in use may work because others go first: no point in taking new jobs.
+  bool given_away() const;
+  std::vector<kernels::Device> used_devices() const;
+
   /// Ends within one slice; run() calls return `cancelled` once their running slices are handed over.
   void stop();
   /// Writes devices and reasons into the state tree; call now and then.
@@ -100,6 +113,8 @@ class Scheduler {
   void lane_loop(Lane& lane);
   void wait_for_turn(std::unique_lock<std::mutex>& lock, const Device& device);
   bool allowed(const Device& device) const;
+  /// Part of the time that this lane may work: 0 to 1.
+  static double duty(const Lane& lane);
   Run* next_run(const Lane& lane) const;
   void join_race(kernels::Family family);
   bool make_kernels(Lane& lane, std::unique_lock<std::mutex>& lock);

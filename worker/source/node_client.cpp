@@ -171,6 +171,19 @@ Result<protocol::SolutionAnswer> NodeClient::solve(const protocol::Solution& sol
   return protocol::solution_answer_from_json(text(answer.body));
 }
 
+Result<std::vector<protocol::BoincClaimAnswer>> NodeClient::claim(std::vector<protocol::BoincClaim> claims) {
+  if (!link_->known()) SPARKMILL_TRY(info());
+  std::vector<Bytes> bytes;
+  for (protocol::BoincClaim& c : claims) {
+    c.node_pub = link_->info().node_pub;
+    bytes.push_back(protocol::encode(c, link_->envelope_key()));
+  }
+  const std::string body = protocol::boinc_claims_to_json(bytes);
+  SPARKMILL_ASSIGN(const http::Response answer,
+                   signed_call("POST", "/v1/boinc/claims", Bytes(body.begin(), body.end())));
+  return protocol::boinc_claim_answers_from_json(text(answer.body));
+}
+
 Result<protocol::Renewal> NodeClient::renew(const Id16& lease) {
   SPARKMILL_ASSIGN(const http::Response answer, signed_call("POST", lease_path(lease, "renew"), {}));
   return protocol::renewal_from_json(text(answer.body));
@@ -232,20 +245,15 @@ Result<protocol::Account> NodeClient::account() {
   return account;
 }
 
-Result<std::vector<protocol::CreditAnswer>> NodeClient::credit_call(const std::string& target, const std::string& body,
-                                                                    std::size_t sent) {
-  SPARKMILL_ASSIGN(const http::Response answer, signed_call("POST", target, Bytes(body.begin(), body.end())));
-  SPARKMILL_ASSIGN(std::vector<protocol::CreditAnswer> out, protocol::credit_answers_from_json(text(answer.body)));
-  if (out.size() != sent) return fail(Status::bad_input, target + ": the node answered another number of items");
-  return out;
-}
-
 Result<std::vector<protocol::CreditAnswer>> NodeClient::bring_receipts(const protocol::BoincReceipts& receipts) {
-  return credit_call("/v1/boinc/receipts", protocol::to_json(receipts), receipts.receipts.size());
-}
-
-Result<std::vector<protocol::CreditAnswer>> NodeClient::claim(const std::vector<protocol::BoincClaim>& claims) {
-  return credit_call("/v1/boinc/claims", protocol::to_json(claims), claims.size());
+  const std::string body = protocol::to_json(receipts);
+  SPARKMILL_ASSIGN(const http::Response answer,
+                   signed_call("POST", "/v1/boinc/receipts", Bytes(body.begin(), body.end())));
+  SPARKMILL_ASSIGN(std::vector<protocol::CreditAnswer> out, protocol::credit_answers_from_json(text(answer.body)));
+  if (out.size() != receipts.receipts.size()) {
+    return fail(Status::bad_input, "/v1/boinc/receipts: the node answered another number of items");
+  }
+  return out;
 }
 
 Result<protocol::BoincBindingInfo> NodeClient::bind_account(const protocol::BoincBinding& binding) {

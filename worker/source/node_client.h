@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/http/client.h"
 #include "node/protocol/boinc.h"
+#include "node/protocol/boinc_claim.h"
 #include "node/protocol/messages.h"
 #include "node/protocol/signing.h"
 #include "worker/store/blob_cache.h"
@@ -79,6 +80,8 @@ class NodeClient {
   /// A search (kind tensority); waits up to wait_ms for one of a block of which `held` names none. None: nothing new.
   Result<std::optional<protocol::Lease>> search(std::vector<Id16> held, std::uint32_t wait_ms);
   Result<protocol::SolutionAnswer> solve(const protocol::Solution& solution);
+  /// Signs the claims for this node. Error not_found: the node has no place for them.
+  Result<std::vector<protocol::BoincClaimAnswer>> claim(std::vector<protocol::BoincClaim> claims);
   Result<protocol::Renewal> renew(const Id16& lease);
   Result<protocol::CommitAnswer> commit(const Id16& lease, const Bytes& envelope);
   /// nullopt: recorded, the check still runs. The receipt's signature is checked against the node's key.
@@ -87,9 +90,8 @@ class NodeClient {
   Result<protocol::Block> block(std::uint64_t height);
   Result<protocol::Block> latest_block();
   Result<protocol::Account> account();
-  /// Credit from BOINC (docs/boinc-credit.md), each answer in the order of what was sent; at most kMaxBoincBatch.
+  /// Credit from BOINC (docs/boinc-credit.md), answers in the order of what was sent; at most kMaxBoincBatch.
   Result<std::vector<protocol::CreditAnswer>> bring_receipts(const protocol::BoincReceipts& receipts);
-  Result<std::vector<protocol::CreditAnswer>> claim(const std::vector<protocol::BoincClaim>& claims);
   Result<protocol::BoincBindingInfo> bind_account(const protocol::BoincBinding& binding);
   Result<std::vector<protocol::BoincBindingInfo>> bindings();
   /// The text that the owner of that account lets his project sign, for this worker and node, as of now.
@@ -102,8 +104,6 @@ class NodeClient {
   Result<http::Response> get(const std::string& target);
   Result<http::Response> signed_call(const std::string& method, const std::string& target, Bytes body,
                                      unsigned timeout_ms = 0);
-  Result<std::vector<protocol::CreditAnswer>> credit_call(const std::string& target, const std::string& body,
-                                                          std::size_t sent);
   Result<std::optional<protocol::Receipt>> receipt_answer(const Id16& lease, const Result<http::Response>& answer);
   std::shared_ptr<NodeLink> link_;
   StopToken stop_;

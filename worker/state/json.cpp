@@ -95,6 +95,48 @@ Json mining_json(const MiningState& m) {
           {"switches", m.switches}};
 }
 
+Json boinc_json(const BoincState& b) {
+  if (!b.on) return nullptr;
+  const bool there = b.state == "connected";
+  Json projects = Json::array(), tasks = Json::array();
+  for (const BoincProjectState& p : b.projects) {
+    projects.push_back({{"url", p.url},
+                        {"name", known(p.name)},
+                        {"host_id", p.host_id == 0 ? Json(nullptr) : Json(p.host_id)},
+                        {"user_credit", p.user_credit},
+                        {"host_credit", p.host_credit},
+                        {"suspended", p.suspended},
+                        {"no_more_work", p.no_more_work}});
+  }
+  for (const BoincTaskState& t : b.tasks) {
+    tasks.push_back({{"name", t.name},
+                     {"project", t.project},
+                     {"phase", t.phase},
+                     {"resources", known(t.resources)},
+                     {"progress", t.progress},
+                     {"elapsed_s", t.elapsed_s},
+                     {"left_s", t.left_s}});
+  }
+  return {{"policy", b.policy},
+          {"state", b.state},
+          {"address", known(b.address)},
+          {"version", known(b.version)},
+          {"detail", known(b.detail)},
+          {"remark", known(b.remark)},
+          {"mode", known(b.mode)},
+          {"suspended", there ? Json(b.suspended) : Json(nullptr)},
+          {"gpu_suspended", there ? Json(b.gpu_suspended) : Json(nullptr)},
+          {"projects", there ? projects : Json(nullptr)},
+          {"tasks", there ? tasks : Json(nullptr)},
+          {"task_count", there ? Json(b.task_count) : Json(nullptr)},
+          {"running", there ? Json(b.running) : Json(nullptr)},
+          {"results",
+           {{"finished", b.results},
+            {"failed", b.failed},
+            {"claims_waiting", b.claims_waiting},
+            {"claims_credited", b.claims_credited}}}};
+}
+
 }  // namespace
 
 std::string to_json(const Snapshot& s, const Clock& clock, int indent) {
@@ -125,6 +167,7 @@ std::string to_json(const Snapshot& s, const Clock& clock, int indent) {
       {"worker_pub", known(s.worker_pub)},
       {"source", source_json(s.source)},
       {"mining", mining_json(s.mining)},
+      {"boinc", boinc_json(s.boinc)},
       {"job", first},
       {"jobs", jobs},
       {"devices", devices},

@@ -124,6 +124,22 @@ void add_mining(Page& page, const MiningState& m) {
   if (m.share_difficulty != 0) page.sample(m.share_difficulty);
 }
 
+void add_boinc(Page& page, const BoincState& b) {
+  if (!b.on) return;
+  const bool there = b.state == "connected";
+  page.one("boinc_connected", "gauge", "1 while a BOINC client answers on this machine.", there ? 1 : 0);
+  page.one("boinc_results_total", "counter", "Finished BOINC results that were recorded.",
+           static_cast<double>(b.results));
+  page.one("boinc_results_failed_total", "counter", "Of these, failed ones.", static_cast<double>(b.failed));
+  if (!there) return;
+  page.one("boinc_tasks", "gauge", "Tasks the BOINC client holds.", static_cast<double>(b.task_count));
+  page.one("boinc_tasks_running", "gauge", "Tasks the BOINC client runs.", static_cast<double>(b.running));
+  page.metric("boinc_suspended", "gauge", "1 for each reason why the BOINC client does not compute.");
+  for (const std::string& code : b.suspended) page.sample(1, {{"code", code}});
+  page.metric("boinc_host_credit_cobblestones", "gauge", "Credit of this host as the project last said.");
+  for (const auto& p : b.projects) page.sample(p.host_credit, {{"project", p.url}});
+}
+
 void add_jobs(Page& page, const Snapshot& s) {
   std::map<std::string, double> phases;
   for (const auto& j : s.jobs) phases[j.phase] += 1;
@@ -148,6 +164,7 @@ std::string to_prometheus(const Snapshot& s, const Clock& clock) {
   }
   add_source(page, s.source);
   add_mining(page, s.mining);
+  add_boinc(page, s.boinc);
   add_jobs(page, s);
   add_devices(page, s);
   page.metric("results_total", "counter", "Results by the node's verdict.");

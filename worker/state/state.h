@@ -91,6 +91,34 @@ struct MiningState {
   std::uint64_t switches = 0;
 };
 
+struct BoincProjectState {
+  std::string url, name;
+  std::int64_t host_id = 0;
+  double user_credit = 0, host_credit = 0;
+  bool suspended = false, no_more_work = false;
+};
+
+struct BoincTaskState {
+  std::string name, project, phase, resources;
+  double progress = 0;
+  double elapsed_s = 0, left_s = 0;  ///< left_s: the client's own guess
+};
+
+/// The BOINC client beside this worker, and how they get along.
+struct BoincState {
+  bool on = false;
+  std::string policy;            ///< yield, share, first
+  std::string state = "absent";  ///< absent, connected, unreachable, refused, not_boinc
+  std::string address, version, detail;
+  std::string remark;                                 ///< one sentence when the two of us are in each other's way
+  std::string mode;                                   ///< of the client: always, auto, never
+  std::vector<std::string> suspended, gpu_suspended;  ///< why it does not compute
+  std::vector<BoincProjectState> projects;
+  std::vector<BoincTaskState> tasks;  ///< the first 64
+  std::uint64_t task_count = 0, running = 0;
+  std::uint64_t results = 0, failed = 0, claims_waiting = 0, claims_credited = 0;
+};
+
 struct ResultCounts {
   std::uint64_t accepted = 0, stale = 0, rejected = 0, wrong = 0;
 };
@@ -103,6 +131,7 @@ struct Snapshot {
   std::vector<Reason> reasons;
   SourceState source;
   MiningState mining;
+  BoincState boinc;
   std::vector<JobState> jobs;
   std::vector<DeviceState> devices;
   ResultCounts results;

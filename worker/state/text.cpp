@@ -92,6 +92,29 @@ std::string rate_text(const DeviceState& d) {
                      quantity(d.rate.m15));
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& w : words) out += (out.empty() ? "" : ", ") + w;
+  return out;
+}
+
+/// Nothing where there is no client: that is how most machines are.
+void add_boinc(Writer& w, const BoincState& b) {
+  if (!b.on || (b.state == "absent" && b.results == 0)) return;
+  std::string line = w.state(b.state);
+  if (!b.version.empty()) line += fmt::format(", {}, {} of {} tasks run", b.version, b.running, b.task_count);
+  if (!b.suspended.empty()) line += ", suspended: " + joined(b.suspended);
+  line += fmt::format(", policy {}; {} finished, {} failed", b.policy, b.results, b.failed);
+  if (!b.detail.empty()) line += ": " + safe(b.detail);
+  w.line("boinc", line);
+  if (!b.remark.empty()) w.out += "         note: " + safe(b.remark) + "\n";
+  for (const BoincTaskState& t : b.tasks) {
+    if (t.phase != "running") continue;
+    w.line("", fmt::format("{}  {:5.1f} %, {} left by the client's guess", safe(t.name).substr(0, 48), t.progress * 100,
+                           duration(static_cast<std::uint64_t>(t.left_s > 0 ? t.left_s : 0))));
+  }
+}
+
 }  // namespace
 
 std::string to_text(const Snapshot& s, const Clock& clock, bool color) {
@@ -115,6 +138,7 @@ std::string to_text(const Snapshot& s, const Clock& clock, bool color) {
                        safe(m.source), w.state(m.state), m.hashes, m.accepted, m.stale, m.rejected, m.unknown, m.blocks,
                        m.detail.empty() ? "" : ": " + safe(m.detail)));
   }
+  add_boinc(w, s.boinc);
   for (const DeviceState& d : s.devices) {
     w.line("device", fmt::format("{}  {}, {}{}, {}{}", safe(d.id), safe(d.name), w.state(name(d.activity)),
                                  d.kernel.empty() ? "" : ", " + safe(d.kernel), rate_text(d),

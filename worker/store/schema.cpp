@@ -32,6 +32,15 @@ CREATE TABLE tuning(
 CREATE TABLE nodes(url TEXT PRIMARY KEY, node_pub BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
+// Version 2: finished results of the BOINC client beside us. Times are the client's clock.
+constexpr char kBoincTables[] = R"sql(
+CREATE TABLE boinc_results(
+  project TEXT NOT NULL, name TEXT NOT NULL, app TEXT NOT NULL, exit_status INTEGER NOT NULL, elapsed_ms INTEGER NOT NULL,
+  cpu_ms INTEGER NOT NULL, completed_ms INTEGER NOT NULL, user_id INTEGER NOT NULL, host_id INTEGER NOT NULL,
+  cpid BLOB NOT NULL, acknowledged INTEGER NOT NULL, claim TEXT NOT NULL DEFAULT '', claim_reason TEXT NOT NULL DEFAULT '',
+  credit INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(project, name)) WITHOUT ROWID;
+)sql";
+
 std::int64_t single(sqlite::Database& db, std::string_view sql) {
   sqlite::Statement s = db.prepare(sql);
   return s.step() ? s.integer(0) : 0;
@@ -57,6 +66,7 @@ Done migrate(sqlite::Database& db, const std::string& name) {
   }
   sqlite::Transaction transaction(db);
   if (version < 1) db.exec(kTables);
+  if (version < 2) db.exec(kBoincTables);
   db.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
   transaction.commit();
   return done();

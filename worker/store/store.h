@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/sqlite.h"
+#include "node/protocol/boinc_claim.h"
 #include "node/protocol/messages.h"
 
 namespace sparkmill::worker {
@@ -75,6 +76,24 @@ struct TuningRow {
   std::uint64_t batch_units = 0;
 };
 
+/// A finished result of the BOINC client.
+struct BoincRow {
+  std::string project_url, name;
+  std::string app;  ///< empty: not known yet
+  std::int32_t exit_status = 0;
+  std::uint64_t elapsed_ms = 0, cpu_ms = 0, completed_ms = 0;
+  std::uint64_t user_id = 0, host_id = 0;
+  Id16 cpid{};
+  bool acknowledged = false;  ///< the project's server has it
+};
+
+struct BoincCounts {
+  std::uint64_t results = 0;    ///< finished, well or not
+  std::uint64_t failed = 0;     ///< of these, with an exit status other than 0
+  std::uint64_t unclaimed = 0;  ///< acknowledged, good, and the node has not decided
+  std::uint64_t credited = 0;
+};
+
 struct StoreSettings {
   std::size_t queue_items = 512;
   std::size_t queue_bytes = 32u << 20;
@@ -122,6 +141,13 @@ class Store {
   /// The key first seen at this URL; nullopt when it is new.
   Result<std::optional<keys::PublicKey>> pinned_node(const std::string& url);
   Done pin_node(const std::string& url, const keys::PublicKey& key);
+
+  /// Records a result once; what becomes known later (application, acknowledgement, account) is added. True: it is new.
+  Result<bool> put_boinc_result(const BoincRow& row);
+  /// Good, acknowledged, and without the node's final word; the oldest first.
+  Result<std::vector<BoincRow>> boinc_unclaimed(std::size_t limit);
+  Done set_boinc_claim(const BoincRow& row, const protocol::BoincClaimAnswer& answer);
+  Result<BoincCounts> boinc_counts();
 
   std::uint64_t bytes() const;  ///< size of the database files
   /// Waits until everything queued so far is on disk.
