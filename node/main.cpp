@@ -23,6 +23,7 @@ struct Options {
   node::Settings node;
   log::Settings log;
   std::string data = "sparkmill-node-data";
+  std::string boinc_projects;
 };
 
 po::options_description describe(Options& o) {
@@ -52,6 +53,8 @@ po::options_description describe(Options& o) {
   add("blob-limit-mb", po::value<std::uint64_t>()->default_value(s.blob_limit_bytes >> 20),
       "disk space for job inputs");
   add("seed", po::value(&s.seed_text), "text that fixes the demo's population");
+  add("boinc-projects", po::value(&o.boinc_projects),
+      "file of BOINC projects whose credit counts (docs/boinc-credit.md); read again on SIGHUP and when it changes");
   add("log-level", po::value(&o.log.level)->default_value(o.log.level), "trace, debug, info, warn, error or off");
   add("version", "print the version and end");
   add("help", "print this and end");
@@ -87,6 +90,7 @@ int parse(int argc, char** argv, Options& o) {
     o.node.generate = !vm.count("no-jobs");
     o.node.proof_of_work = !vm.count("no-pow");
     o.node.data = o.data;
+    o.node.boinc_projects = o.boinc_projects;
     log::configure(o.log);
   } catch (const po::error& e) {
     std::cerr << "sparkmill-node: " << e.what() << "\n  sparkmill-node --help lists the options\n";
@@ -108,6 +112,7 @@ int main(int argc, char** argv) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
@@ -115,8 +120,9 @@ int main(int argc, char** argv) {
   if (!node) return report(node.error());
   std::cout << "node:   " << (*node)->url() << "\nkey:    " << to_hex((*node)->node_pub())
             << "\nanchor: " << to_hex((*node)->beacon_anchor()) << std::endl;
-  int received = 0;
-  sigwait(&signals, &received);
+  for (int received = 0; sigwait(&signals, &received) == 0 && received == SIGHUP;) {
+    if (const Done read = (*node)->reload(); !read) report(read.error());
+  }
   std::cerr << "sparkmill-node: stopping\n";
   (*node)->stop();
   return 0;

@@ -37,7 +37,9 @@ struct Settings {
   std::uint64_t blob_limit_bytes = 8ull << 30;
   std::string seed_text;                   ///< non-empty: reproducible demo population
   std::uint32_t beacon_length = 1u << 20;  ///< secrets of one beacon chain; another one follows
-  std::uint64_t reissue_grace_ms = 0;      ///< 0: three intervals; see LedgerOptions
+  /// BOINC projects whose credit counts here (docs/boinc-credit.md); empty: none. Read again when the file changes.
+  std::filesystem::path boinc_projects;
+  std::uint64_t reissue_grace_ms = 0;  ///< 0: three intervals; see LedgerOptions
 };
 
 /// Error: bad_config naming the setting. start() checks too.
@@ -54,6 +56,8 @@ class Node {
   Hash32 beacon_anchor() const;
   /// Why the generator makes no jobs at the moment; empty when it does.
   std::string idle_reason() const;
+  /// Reads `boinc_projects` again at once. Error: what is wrong with it; the list read before stays in force.
+  Done reload();
   /// Ends within about a second; everything decided so far is in the ledger.
   void stop();
 

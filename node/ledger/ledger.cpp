@@ -92,6 +92,7 @@ Done Ledger::prepare(std::uint64_t now_ms) {
   {
     sqlite::Transaction t(*db_);
     db_->exec(kSchema);
+    db_->exec(kBoincSchema);
     const auto stored = get_meta("schema");
     if (!stored) {
       put_meta("schema", ByteWriter().u64(kSchemaVersion).data());

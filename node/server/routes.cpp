@@ -7,6 +7,7 @@
 
 #include "base/hex.h"
 #include "base/log.h"
+#include "node/server/answers.h"
 #include "verify/proof/proof.h"
 
 namespace sparkmill::node {
@@ -18,13 +19,6 @@ using http::Response;
 
 constexpr int kMaxWaitingLeases = 128;
 constexpr int kMaxWaitingChecks = 32;
-
-Response error_response(const Error& e) {
-  if (e.code == Status::internal || e.code == Status::io_error || e.code == Status::corrupt) {
-    log::get("node")->error("request failed: {}", e.message);
-  }
-  return Response::error(protocol::http_status(e.code), name(e.code), e.message, e.hint);
-}
 
 Response pending() {
   auto r = Response::error(202, "pending", "the check of this opening still runs", "GET the receipt in a moment");

@@ -47,6 +47,7 @@ with tempfile.TemporaryDirectory() as top:
         (["--data", top + "/a", "--requests", "5"], 3, "requests"),
         (["--data", top + "/a", "--predicate", "face.dot>"], 3, "predicate"),
         (["--data", top + "/a", "--interval-ms", "1"], 3, "interval-ms"),
+        (["--data", top + "/b", "--no-jobs", "--boinc-projects", top + "/none.json"], 13, "none.json"),
     ]:
         done = run(*args)
         text = done.stdout + done.stderr
@@ -80,6 +81,18 @@ with tempfile.TemporaryDirectory() as top:
     expect("after kill -9 too", info(url)["height"] >= again["height"])
     node.send_signal(signal.SIGINT)
     expect("SIGINT ends with 0", node.wait(20) == 0)
+    projects = top + "/projects.json"
+    with open(projects, "w") as f:
+        f.write('{"projects": []}')
+    node, url = start(folder, "--boinc-projects", projects)
+    node.send_signal(signal.SIGHUP)
+    expect("SIGHUP reads the list of BOINC projects and goes on", info(url)["height"] > 0 and node.poll() is None)
+    node.send_signal(signal.SIGTERM)
+    expect("and it still ends", node.wait(20) == 0)
+    with open(projects, "w") as f:
+        f.write('{"projects": [{"url": "x"}]}')
+    wrong = run("--data", folder, *SMALL, "--boinc-projects", projects)
+    expect("a wrong list is named", wrong.returncode == 3 and "projects.json: project 1" in wrong.stderr, wrong.stderr)
     changed = run("--data", folder, "--no-jobs", "--no-pow", "--interval-ms", "200")
     expect("another interval is refused", changed.returncode == 3 and "interval" in changed.stderr, changed.stderr)
 
