@@ -9,4 +9,9 @@ std::vector<Device> opencl_devices(std::string& note) {
   return {};
 }
 
+std::vector<OpenclGpu> opencl_gpus(std::string& note) {
+  opencl_devices(note);
+  return {};
+}
+
 }  // namespace sparkmill::kernels

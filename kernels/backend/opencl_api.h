@@ -48,6 +48,8 @@ struct Found {
   cl_platform_id platform = nullptr;
   cl_device_id id = nullptr;
   Device device;
+  std::string vendor;  ///< of the platform
+  int gpu_index = -1;  ///< among the platform's GPUs; -1: is none
 };
 /// All available devices, ordered by PCI address, then by platform and index. Empty: `note` says why.
 std::vector<Found> find_devices(std::string& note);

@@ -95,7 +95,9 @@ std::string pci_address(const Api& cl, cl_device_id id, const std::string& exten
 }
 
 Found describe(const Api& cl, cl_platform_id platform, cl_device_id id) {
-  Found f{platform, id, {}};
+  Found f;
+  f.platform = platform;
+  f.id = id;
   f.device.backend = Backend::opencl;
   f.device.name = device_text(cl, id, CL_DEVICE_NAME);
   f.device.driver =
@@ -103,6 +105,7 @@ Found describe(const Api& cl, cl_platform_id platform, cl_device_id id) {
   f.device.pci = pci_address(cl, id, device_text(cl, id, CL_DEVICE_EXTENSIONS));
   f.device.memory_bytes = device_number(cl, id, CL_DEVICE_GLOBAL_MEM_SIZE);
   f.device.lanes = 1;
+  f.vendor = platform_text(cl, platform, CL_PLATFORM_VENDOR);
   return f;
 }
 
@@ -144,9 +147,13 @@ std::vector<Found> find_devices(std::string& note) {
     std::vector<cl_device_id> devices(64);
     cl_uint n = 0;
     if (cl->get_devices(platforms[p], CL_DEVICE_TYPE_ALL, 64, devices.data(), &n) != CL_SUCCESS) continue;
+    unsigned gpus = 0;
     for (cl_uint d = 0; d < std::min<cl_uint>(n, 64); ++d) {
+      const bool gpu = (device_number(*cl, devices[d], CL_DEVICE_TYPE) & CL_DEVICE_TYPE_GPU) != 0;
+      const int gpu_index = gpu ? static_cast<int>(gpus++) : -1;
       if (device_number(*cl, devices[d], CL_DEVICE_AVAILABLE) == 0) continue;
       Found f = describe(*cl, platforms[p], devices[d]);
+      f.gpu_index = gpu_index;
       // Two platforms may reach one card: the first keeps the PCI id, the other is told apart by its place.
       if (f.device.pci.empty() || !ids.insert(f.device.id = "opencl:" + f.device.pci).second)
         f.device.id = fmt::format("opencl:{}.{}", p, d);
@@ -163,6 +170,15 @@ std::vector<Found> find_devices(std::string& note) {
 }
 
 }  // namespace opencl
+
+std::vector<OpenclGpu> opencl_gpus(std::string& note) {
+  note.clear();
+  std::vector<OpenclGpu> out;
+  for (opencl::Found& f : opencl::find_devices(note)) {
+    if (f.gpu_index >= 0) out.push_back({std::move(f.device), std::move(f.vendor), static_cast<unsigned>(f.gpu_index)});
+  }
+  return out;
+}
 
 std::vector<Device> opencl_devices(std::string& note) {
   note.clear();

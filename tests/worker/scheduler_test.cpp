@@ -10,6 +10,7 @@
 #include "kernels/match/match.h"
 #include "tests/verify/support.h"
 #include "tests/worker/support.h"
+#include "worker/scheduler/lanes.h"
 
 namespace sparkmill::worker {
 namespace {
@@ -255,6 +256,62 @@ TEST(Scheduler, ATimedPauseEndsByItselfAndNotBefore) {
   job.join();
   EXPECT_TRUE(ran);
   EXPECT_EQ((*s)->pause("gpu9", 0).status(), Status::not_found);
+}
+
+/// Work without end on the scheduler's lanes while it lives.
+struct Load {
+  Load(Scheduler& scheduler, const job::Work& work) {
+    thread = std::thread([&scheduler, &work, this] {
+      const auto slices = work.slice(work.units() / 40);
+      while (!stop.stop_requested()) {
+        (void)scheduler.run(
+            work, slices, 1, [](const job::Slice&, Bytes) { return done(); }, stop.token());
+      }
+    });
+  }
+  ~Load() {
+    stop.request_stop();
+    thread.join();
+  }
+  StopSource stop;
+  std::thread thread;
+};
+
+/// CPU time that the lanes use in `ms`, in cores.
+double cores_used(Scheduler& s, unsigned ms) {
+  const auto before = s.busy();
+  const auto t0 = steady_us();
+  ::usleep(ms * 1000);
+  const auto after = s.busy();
+  return static_cast<double>(after.wall_us - before.wall_us) / static_cast<double>(steady_us() - t0);
+}
+
+TEST(Scheduler, LanesGiveWayWithinASliceAndComeBack) {
+  Bench b(2);
+  b.faults.slow_ms = 5;  // a slice takes 5 ms and no CPU: the shares are then those of the lanes alone
+  auto s = b.start();
+  ASSERT_TRUE(s);
+  const Load load(**s, *b.sample.work);
+  EXPECT_FALSE((*s)->given_away());
+  EXPECT_GT(cores_used(**s, 500), 1.0);
+  (*s)->give_way({{"cpu", {0, "boinc_runs", "BOINC computes on the CPU"}}});
+  EXPECT_TRUE((*s)->given_away());
+  ::usleep(300'000);  // more than a slice
+  EXPECT_LT(cores_used(**s, 1000), 0.05);
+  (*s)->publish();
+  EXPECT_EQ(b.device().activity, Activity::paused);
+  EXPECT_TRUE(b.has_reason("boinc_runs"));
+  (*s)->give_way({{"cpu", {0.25, "boinc_runs", "our share"}}});
+  EXPECT_FALSE((*s)->given_away());
+  const double quarter = cores_used(**s, 2000);
+  EXPECT_GT(quarter, 0.2);
+  EXPECT_LT(quarter, 0.85) << "a quarter of two lanes is half a core";
+  (*s)->publish();
+  EXPECT_TRUE(b.has_reason("boinc_runs"));
+  (*s)->give_way({});
+  EXPECT_GT(cores_used(**s, 500), 1.0);
+  (*s)->publish();
+  EXPECT_FALSE(b.has_reason("boinc_runs"));
 }
 
 TEST(Scheduler, StopEndsWithinASliceAndHandsRunningSlicesOver) {

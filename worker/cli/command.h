@@ -37,6 +37,7 @@ int run_status(std::span<const std::string> args);
 int run_pause(std::span<const std::string> args);
 int run_resume(std::span<const std::string> args);
 int run_finish(std::span<const std::string> args);
+int run_boinc(std::span<const std::string> args);
 
 /// True when stderr is a terminal and NO_COLOR is not set.
 bool use_color();

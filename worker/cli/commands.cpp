@@ -23,6 +23,7 @@ constexpr Command kCommands[] = {
     {"pause", "pause all devices or one, for a time or until resumed", run_pause},
     {"resume", "end a pause", run_resume},
     {"finish", "take no new work, deliver everything, then end", run_finish},
+    {"boinc", "steer the BOINC client of this machine: attach, detach, update, tasks, suspend, resume", run_boinc},
     {"config", "explain, list or export the settings", run_config},
     {"keys", "make a key file, or show its public keys", run_keys},
     {"match", "match two template files offline", run_match},
