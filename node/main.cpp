@@ -23,6 +23,7 @@ struct Options {
   node::Settings node;
   log::Settings log;
   std::string data = "sparkmill-node-data";
+  std::string boinc_projects;
 };
 
 po::options_description describe(Options& o) {
@@ -34,9 +35,9 @@ po::options_description describe(Options& o) {
   add("allow-remote", po::bool_switch(&s.allow_remote), "allow an address that is not loopback (no TLS yet)");
   add("port", po::value(&s.port)->default_value(8790), "port, 0 for any free one");
   add("interval-ms", po::value(&s.interval_ms)->default_value(s.interval_ms), "time between blocks");
-  add("pow", po::bool_switch(&s.proof_of_work), "blocks need a Tensority solution by the attached workers");
+  add("no-pow", "blocks come by a timer and need no Tensority solution; a ledger stays what it was made as");
   add("first-difficulty", po::value(&s.first_difficulty)->default_value(s.first_difficulty),
-      "with --pow: expected hashes of the first blocks; 0 chooses by the interval");
+      "expected hashes of the first blocks of a new ledger; 0 chooses by the interval");
   add("min-open-ms", po::value(&s.min_open_ms)->default_value(s.min_open_ms),
       "least time a worker has for its opening after the challenge");
   add("lease-ms", po::value(&s.lease_ms)->default_value(s.lease_ms), "time a worker has for a job before its commit");
@@ -52,6 +53,8 @@ po::options_description describe(Options& o) {
   add("blob-limit-mb", po::value<std::uint64_t>()->default_value(s.blob_limit_bytes >> 20),
       "disk space for job inputs");
   add("seed", po::value(&s.seed_text), "text that fixes the demo's population");
+  add("boinc-projects", po::value(&o.boinc_projects),
+      "file of BOINC projects whose credit counts (docs/boinc-credit.md); read again on SIGHUP and when it changes");
   add("log-level", po::value(&o.log.level)->default_value(o.log.level), "trace, debug, info, warn, error or off");
   add("version", "print the version and end");
   add("help", "print this and end");
@@ -85,7 +88,9 @@ int parse(int argc, char** argv, Options& o) {
     }
     o.node.blob_limit_bytes = megabytes << 20;
     o.node.generate = !vm.count("no-jobs");
+    o.node.proof_of_work = !vm.count("no-pow");
     o.node.data = o.data;
+    o.node.boinc_projects = o.boinc_projects;
     log::configure(o.log);
   } catch (const po::error& e) {
     std::cerr << "sparkmill-node: " << e.what() << "\n  sparkmill-node --help lists the options\n";
@@ -107,6 +112,7 @@ int main(int argc, char** argv) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
@@ -114,8 +120,9 @@ int main(int argc, char** argv) {
   if (!node) return report(node.error());
   std::cout << "node:   " << (*node)->url() << "\nkey:    " << to_hex((*node)->node_pub())
             << "\nanchor: " << to_hex((*node)->beacon_anchor()) << std::endl;
-  int received = 0;
-  sigwait(&signals, &received);
+  for (int received = 0; sigwait(&signals, &received) == 0 && received == SIGHUP;) {
+    if (const Done read = (*node)->reload(); !read) report(read.error());
+  }
   std::cerr << "sparkmill-node: stopping\n";
   (*node)->stop();
   return 0;

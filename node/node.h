@@ -18,9 +18,11 @@ struct Settings {
   bool allow_remote = false;           ///< listen on an address that is not loopback
   std::uint16_t port = 0;              ///< 0: any free one
   std::uint64_t interval_ms = 10'000;  ///< block interval; 2,000 in the demo
-  /// Blocks need a Tensority solution; a fallback block comes after six intervals without one. Off: a timer makes them.
-  bool proof_of_work = false;
-  std::uint64_t first_difficulty = 0;  ///< expected hashes of the first blocks; 0: 128 for each second of interval
+  /// Blocks need a Tensority solution; a fallback block comes after six intervals without one. Off: a timer makes them,
+  /// for nodes that only match. A ledger is one or the other for ever.
+  bool proof_of_work = true;
+  /// Expected hashes of the first blocks of a new ledger; 0: 16 for each second of the interval.
+  std::uint64_t first_difficulty = 0;
   std::uint64_t min_open_ms = 60'000;  ///< an opening is never due earlier than this after block h+3
   std::uint64_t lease_ms = 600'000;
   std::uint32_t openings = 128;  ///< k
@@ -35,7 +37,9 @@ struct Settings {
   std::uint64_t blob_limit_bytes = 8ull << 30;
   std::string seed_text;                   ///< non-empty: reproducible demo population
   std::uint32_t beacon_length = 1u << 20;  ///< secrets of one beacon chain; another one follows
-  std::uint64_t reissue_grace_ms = 0;      ///< 0: three intervals; see LedgerOptions
+  /// BOINC projects whose credit counts here (docs/boinc-credit.md); empty: none. Read again when the file changes.
+  std::filesystem::path boinc_projects;
+  std::uint64_t reissue_grace_ms = 0;  ///< 0: three intervals; see LedgerOptions
 };
 
 /// Error: bad_config naming the setting. start() checks too.
@@ -52,6 +56,8 @@ class Node {
   Hash32 beacon_anchor() const;
   /// Why the generator makes no jobs at the moment; empty when it does.
   std::string idle_reason() const;
+  /// Reads `boinc_projects` again at once. Error: what is wrong with it; the list read before stays in force.
+  Done reload();
   /// Ends within about a second; everything decided so far is in the ledger.
   void stop();
 

@@ -46,17 +46,20 @@ Result<Selection> select_cpu(kernels::Family family, Plan plan, const kernels::D
               "the project's plan_class_spec.xml should not have sent it here");
 }
 
-/// How vendors' OpenCL platforms call themselves. Without a client any GPU will do.
+/// How vendors' OpenCL platforms call themselves.
 bool made_by(const kernels::OpenclGpu& gpu, std::string_view gpu_type) {
   if (gpu_type == "NVIDIA") return contains(gpu.vendor, "NVIDIA");
   if (gpu_type == "ATI") return contains(gpu.vendor, "AMD") || contains(gpu.vendor, "Advanced Micro");
   if (gpu_type == "intel_gpu") return contains(gpu.vendor, "Intel");
-  return gpu_type.empty();
+  return false;
 }
 
 const kernels::Device* find_device(bool cuda, unsigned wanted, const Task& task, const Machine& machine) {
   for (const kernels::Device& device : machine.cuda) {
     if (cuda && device.ordinal == wanted) return &device;
+  }
+  for (const kernels::Device& device : machine.opencl_any) {
+    if (!cuda && task.gpu_type.empty() && device.ordinal == wanted) return &device;
   }
   for (const kernels::OpenclGpu& gpu : machine.opencl) {
     if (!cuda && gpu.index == wanted && made_by(gpu, task.gpu_type)) return &gpu.device;
@@ -94,10 +97,11 @@ Result<Selection> select(kernels::Family family, std::string_view plan_name, con
 }
 
 Result<Selection> select(kernels::Family family, std::string_view plan, const Task& task) {
-  Machine machine{kernels::cpu_device(), {}, {}, {}};
+  Machine machine{kernels::cpu_device(), {}, {}, {}, {}};
   std::string note;
   machine.cuda = kernels::cuda_devices(note);
   if (!note.empty()) machine.notes.push_back(note);
+  machine.opencl_any = kernels::opencl_devices(note);
   machine.opencl = kernels::opencl_gpus(note);
   if (!note.empty()) machine.notes.push_back(note);
   return select(family, plan, task, machine);

@@ -23,7 +23,8 @@ struct Machine {
   kernels::Device cpu;
   std::vector<kernels::Device> cuda;
   std::vector<kernels::OpenclGpu> opencl;
-  std::vector<std::string> notes;  ///< why a backend found nothing
+  std::vector<kernels::Device> opencl_any;  ///< processors, too: for use without a client
+  std::vector<std::string> notes;           ///< why a backend found nothing
 };
 Result<Selection> select(kernels::Family family, std::string_view plan, const Task& task, const Machine& machine);
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <sstream>
 
 #include "base/hash.h"
 #include "base/hex.h"
@@ -14,6 +15,7 @@
 #include "verify/chain/header.h"
 #include "verify/chain/seed_rule.h"
 #include "verify/job/match_h.h"
+#include "verify/job/tensority_check.h"
 #include "verify/job/tensority_search.h"
 #include "verify/template/template_file.h"
 
@@ -28,12 +30,13 @@ constexpr const char* kVerbs =
     "  init      makes DIR/sparkmill: key, settings, database (--url, --node)\n"
     "  match     units of a match of template files (--requests, --users, --predicate)\n"
     "  search    units of a Tensority search (--header, --seed, --first, --count)\n"
+    "  check     units that check the proof of work of old blocks (--headers)\n"
     "  job       units of any job in its wire form (--job FILE, --blob FILE ..)\n\n"
     "A job's units stand in DIR/sparkmill/jobs/<id>/manifest.json; create.sh beside it stages and creates them on a\n"
     "BOINC server, and --create runs it.\n\n";
 
 struct Options {
-  std::string project, url, node, requests, users, predicate, header, seed, job_file, salt, app = "sparkmill";
+  std::string project, url, node, requests, users, predicate, header, headers, seed, job_file, salt, app = "sparkmill";
   std::vector<std::string> blob_files;
   std::uint64_t first = 0, count = 0, unit_units = 0, hits = 64;
   std::uint32_t quorum = 1, delay_hours = 7 * 24, hold_s = 24 * 3600, tiles = 0;
@@ -56,6 +59,8 @@ po::options_description describe(Options& o) {
   add("first", po::value(&o.first), "search: first nonce");
   add("count", po::value(&o.count), "search: number of nonces");
   add("hits", po::value(&o.hits)->default_value(o.hits), "search: nonces to be found in a unit, sets the share target");
+  add("headers", po::value(&o.headers),
+      "check: file of lines HEADER SEED, both in hex, the header serialised; lines of one seed together");
   add("job", po::value(&o.job_file), "job: file with the job in its wire form");
   add("blob", po::value(&o.blob_files), "job: an input of the job; once for each, in any order");
   add("unit-units", po::value(&o.unit_units),
@@ -155,6 +160,28 @@ Result<Prepared> search_job(Options& o) {
   return p;
 }
 
+Result<Prepared> check_job(const Options& o) {
+  SPARKMILL_ASSIGN(const std::string text, read_text_file(o.headers, 1u << 28));
+  std::vector<job::BlockEntry> entries;
+  std::istringstream lines(text);
+  std::string line;
+  for (std::size_t number = 1; std::getline(lines, line); ++number) {
+    const std::string where = o.headers + ", line " + std::to_string(number);
+    const std::size_t space = line.find(' ');
+    if (line.empty() || line[0] == '#') continue;
+    if (space == std::string::npos) return fail(Status::bad_input, where + ": expected HEADER SEED");
+    SPARKMILL_ASSIGN(const chain::BlockHeader header, chain::header_from_hex(line.substr(0, space), where));
+    job::BlockEntry entry{header.height, header.bits, chain::header_hash(header), {}};
+    SPARKMILL_ASSIGN(entry.seed, array_from_hex<32>(line.substr(space + 1), where + ", seed"));
+    entries.push_back(entry);
+  }
+  if (entries.empty()) return fail(Status::bad_input, o.headers + ": no headers");
+  Prepared p;
+  p.job = job::make_check_job(entries, 0);
+  p.blobs.add(job::encode_block_entries(entries));
+  return p;
+}
+
 Result<Prepared> read_job(const Options& o) {
   Prepared p;
   SPARKMILL_ASSIGN(const Bytes bytes, read_file(o.job_file, 1u << 20));
@@ -168,7 +195,7 @@ Result<Prepared> read_job(const Options& o) {
 
 Result<Prepared> prepare(const std::string& verb, Options& o) {
   if (verb == "job") return read_job(o);
-  SPARKMILL_ASSIGN(Prepared p, verb == "match" ? match_job(o) : search_job(o));
+  SPARKMILL_ASSIGN(Prepared p, verb == "match" ? match_job(o) : verb == "check" ? check_job(o) : search_job(o));
   if (!o.salt.empty()) {
     SPARKMILL_ASSIGN(p.job.salt, array_from_hex<16>(o.salt, "--salt"));
     job::seal(p.job);
@@ -220,7 +247,7 @@ int main(int argc, char** argv) {
   const po::options_description d = describe(o);
   const std::string verb = argc > 1 ? argv[1] : "";
   if (verb == "--help" || verb == "help") return std::cout << kVerbs << d, 0;
-  if (verb != "init" && verb != "match" && verb != "search" && verb != "job") {
+  if (verb != "init" && verb != "match" && verb != "search" && verb != "check" && verb != "job") {
     std::cerr << "sparkmill-boinc-work: '" << verb << "' is no verb\n" << kVerbs;
     return 2;
   }

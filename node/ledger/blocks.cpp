@@ -142,12 +142,14 @@ Result<AppendedBlock> Ledger::append_locked(std::uint64_t time_ms, std::uint64_t
   return out;
 }
 
-/// A receipt for shares: paid by the node's own account, as far as its allowance goes.
-void Ledger::credit_shares(const ShareCredit& share, std::uint64_t height) {
+std::uint64_t Ledger::own_allowance() {
   auto s = db_->prepare("SELECT allowance FROM accounts WHERE pub = ?");
   s.all(options_.requester);
-  const std::uint64_t allowance = s.step() ? natural(s, 0) : 0;
-  s.reset();
+  return s.step() ? natural(s, 0) : 0;
+}
+
+/// A receipt for shares: paid by the node's own account, as far as its allowance goes.
+void Ledger::credit_shares(const ShareCredit& share, std::uint64_t height) {
   protocol::Receipt r;
   r.id = share.lease_id;
   r.job_id = share.job_id;
@@ -155,7 +157,7 @@ void Ledger::credit_shares(const ShareCredit& share, std::uint64_t height) {
   r.accepted = true;
   r.reason = "accepted";
   r.units = share.hashes;
-  r.credit_microcobble = economy::credit(share.hashes, share.microcobble_per_gi_unit, allowance);
+  r.credit_microcobble = economy::credit(share.hashes, share.microcobble_per_gi_unit, own_allowance());
   r.height = height;
   insert_receipt(r, options_.requester);
   db_->prepare("UPDATE accounts SET allowance = allowance - ? WHERE pub = ?")

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/sqlite.h"
+#include "node/ledger/boinc.h"
 #include "node/ledger/chain.h"
 #include "node/protocol/messages.h"
 #include "verify/chain/header.h"
@@ -92,7 +93,7 @@ struct LedgerStats {
 
 struct LedgerOptions {
   std::filesystem::path folder;
-  ChainParams chain;            ///< must equal what the ledger was made with; foundation and operations too
+  ChainParams chain;            ///< must equal what the ledger was made with, but for the first difficulty in `bits`
   keys::PublicKey requester{};  ///< the generator's own account
   std::uint64_t requester_allowance_microcobble = 1'000'000'000'000'000;  ///< 10^9 cobblestones, given once
   std::uint64_t lease_ms = 600'000;
@@ -108,7 +109,7 @@ class Ledger {
  public:
   /// Opens or creates `folder`/ledger.sqlite and the beacon chain beside it; block 0 is made at creation. Deadlines
   /// that ran while no node was up are moved by the time since the last block. Errors: locked, corrupt, bad_config
-  /// (another chain), io_error, no_space.
+  /// (another chain, or one with and one without proof of work), io_error, no_space.
   static Result<std::unique_ptr<Ledger>> open(LedgerOptions options, const keys::SigningKey& receipt_key,
                                               std::uint64_t now_ms);
 
@@ -164,6 +165,29 @@ class Ledger {
   Result<protocol::Receipt> receipt(const Id16& id);
   Result<LeaseState> lease_state(const Id16& lease);
 
+  // credit decided on BOINC servers (boinc.h, docs/boinc-credit.md)
+  /// The rules in force from the next receipt on; those that did not change leave no trace.
+  Done set_credit_rules(const std::map<std::string, CreditRule>& rules);
+  /// Credits each result once for ever, in one transaction: receipts stand in the next block like any other. The same
+  /// result again is answered as it was (another key: refused). Over a cap of the day: pending, to be sent again.
+  Result<std::vector<protocol::CreditAnswer>> credit_results(const std::vector<ResultCredit>& results);
+  /// Errors: late (the account was bound by a newer text), too_large (64 bindings of this worker).
+  Result<protocol::BoincBindingInfo> bind_account(const AccountBinding& binding);
+  Result<std::vector<protocol::BoincBindingInfo>> bindings(const keys::PublicKey& worker);
+  /// User ids with a binding, of one project.
+  Result<std::vector<std::uint64_t>> bound_accounts(const std::string& project);
+  /// Credits what the bound accounts gained since they were last seen, in one transaction. `users` holds what the
+  /// export lists of them, `hash` is the export's.
+  Result<ExportReport> credit_export(const std::string& project, const CreditRule& rule, const Hash32& hash,
+                                     const std::map<std::uint64_t, ExportEntry>& users, std::uint64_t now_ms);
+  /// Node time of the last export that was taken; 0: none.
+  Result<std::uint64_t> last_export_ms(const std::string& project);
+  /// Records the claims and says what became of each; credits nothing. `rules`: the projects in force.
+  Result<std::vector<protocol::BoincClaimAnswer>> claim_results(const keys::PublicKey& worker,
+                                                                const std::vector<ResultClaim>& claims,
+                                                                const std::map<std::string, CreditRule>& rules,
+                                                                std::uint64_t now_ms);
+
   // blocks and accounts
   /// With proof of work: the header of the block after the tip, nonce 0. Its receipts are settled: those decided from
   /// now on stand in the block after it.
@@ -205,6 +229,13 @@ class Ledger {
   std::uint64_t receipt_height() const;
   void credit_shares(const ShareCredit& share, std::uint64_t height);
   void insert_receipt(protocol::Receipt& receipt, ByteView requester);  ///< signs it; the worker's account too
+  std::uint64_t own_allowance();
+  /// How much of a project's day and of the node's own allowance is left.
+  std::uint64_t credit_room(const std::string& project, const CreditRule& rule);
+  void book_boinc(protocol::Receipt& receipt, const std::string& project);
+  protocol::CreditAnswer credit_result(const ResultCredit& result);
+  protocol::BoincClaimAnswer claim_state(const keys::PublicKey& worker, const ResultClaim& claim,
+                                         const CreditRule& rule);
   void pay_block(protocol::Block& block, std::uint64_t& carry_workers, std::uint64_t& carry_requesters);
   void pay_income(const keys::PublicKey& pub, std::uint64_t amount, std::uint64_t day);
   void pay_fund(const keys::PublicKey& pub, std::uint64_t amount, std::uint64_t day);

@@ -20,6 +20,9 @@ inline std::uint64_t natural(const sqlite::Statement& s, int column) {
   return static_cast<std::uint64_t>(s.integer(column));
 }
 
+/// Tables of credit from BOINC (boinc.cpp).
+extern const char kBoincSchema[];
+
 enum class TaskState : int { open = 0, done = 1, failed = 2 };
 enum class JobState : int { ready = 0, leased = 1, closed = 2 };
 enum class LockRule : int { income = 0, fund = 1 };

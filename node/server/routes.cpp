@@ -7,6 +7,7 @@
 
 #include "base/hex.h"
 #include "base/log.h"
+#include "node/server/answers.h"
 #include "verify/proof/proof.h"
 
 namespace sparkmill::node {
@@ -18,13 +19,6 @@ using http::Response;
 
 constexpr int kMaxWaitingLeases = 128;
 constexpr int kMaxWaitingChecks = 32;
-
-Response error_response(const Error& e) {
-  if (e.code == Status::internal || e.code == Status::io_error || e.code == Status::corrupt) {
-    log::get("node")->error("request failed: {}", e.message);
-  }
-  return Response::error(protocol::http_status(e.code), name(e.code), e.message, e.hint);
-}
 
 Response pending() {
   auto r = Response::error(202, "pending", "the check of this opening still runs", "GET the receipt in a moment");
@@ -166,7 +160,7 @@ Response Routes::take_leases(const Request& request) {
 Response Routes::take_search(const keys::PublicKey& worker, const protocol::LeaseRequest& ask) {
   if (c_.mining == nullptr) {
     return error_response(fail(Status::unsupported, "this chain has no proof of work: its blocks come by a timer",
-                               "attach to a node that was made with --pow"));
+                               "attach to a node that was made without --no-pow"));
   }
   const Seat seat(waiting_leases_, kMaxWaitingLeases);
   auto lease = c_.mining->lease(worker, ask.held, seat.ok ? ask.wait_ms : 0);

@@ -11,8 +11,11 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "node/node.h"
+#include "node/protocol/boinc_claim.h"
+#include "rsa_project.h"
 #include "scripted_worker.h"
 #include "temp_folder.h"
+#include "verify/unit/receipt.h"
 
 namespace sparkmill::node {
 namespace {
@@ -52,6 +55,7 @@ class OpenApiTest : public ::testing::Test {
   OpenApiTest() {
     Settings s;
     s.data = folder_.path();
+    s.proof_of_work = false;
     s.interval_ms = 100;
     s.min_open_ms = 20'000;
     s.job_requests = 512;
@@ -88,7 +92,6 @@ class OpenApiTest : public ::testing::Test {
   void mine(const std::string& solution) {
     Settings s;
     s.data = folder_.path() / "pow";
-    s.proof_of_work = true;
     s.generate = false;
     auto node = Node::start(s);
     ASSERT_TRUE(node.ok()) << node.error().message;
@@ -99,6 +102,67 @@ class OpenApiTest : public ::testing::Test {
     const std::string body = ask.dump();
     example("search", 200, w.send("POST", "/v1/leases", Bytes(body.begin(), body.end())));
     example("solution-answer", 200, w.send("POST", "/v1/solutions", Bytes(solution.begin(), solution.end())));
+  }
+
+  /// Receipts, bindings and claims at a node that trusts a project of its own and a foreign one.
+  void credit() {
+    const auto assimilator = keys::KeyFile::from_seed(Hash32{9}).role("receipt");
+    const sparkmill::testing::RsaProject rsa;
+    const std::string own = "https://ours.example/mill/";
+    const std::string far = "https://far.example/astro/";
+    const Json list = {{"projects",
+                        {{{"url", own}, {"assimilator_key", to_hex(assimilator.public_key())}},
+                         {{"url", far}, {"ownership_key", rsa.published()}, {"stats", "/nowhere/user.gz"}}}}};
+    const std::string file = list.dump();
+    Settings s;
+    s.data = folder_.path() / "boinc";
+    s.generate = false;
+    s.proof_of_work = false;
+    s.boinc_projects = folder_.path() / "projects.json";
+    ASSERT_TRUE(write_file_atomic(s.boinc_projects, view(file)));
+    auto node = Node::start(s);
+    ASSERT_TRUE(node.ok()) << node.error().message;
+    ScriptedWorker w((*node)->url(), 7);
+    ASSERT_EQ(w.enlist().status, 200);
+    const auto post = [&](const std::string& path, const Json& body) {
+      const std::string bytes = body.dump();
+      return w.send("POST", path, Bytes(bytes.begin(), bytes.end()));
+    };
+    unit::Receipt r;
+    r.node_pub = (*node)->node_pub();
+    r.worker_pub = r.app_pub = w.pub();
+    r.units = 1'000;
+    r.credit_microcobble = 2'000'000;
+    r.project = own;
+    r.unit = "match_1_7";
+    r.result = "match_1_7_0";
+    const Json receipts = Json::parse(protocol::to_json(protocol::BoincReceipts{{encode(r, assimilator)}}));
+    check("boinc-receipts", receipts);
+    example("boinc-receipts-answer", 200, post("/v1/boinc/receipts", receipts));
+    protocol::OwnershipText text_of;
+    text_of.worker_pub = w.pub();
+    text_of.node_pub = (*node)->node_pub();
+    text_of.time_s = w.info().time_ms / 1000;
+    const Json binding = Json::parse(protocol::to_json(rsa.sign(far, 17, format(text_of))));
+    check("boinc-binding", binding);
+    example("boinc-bindings", 200, post("/v1/boinc/bindings", binding));
+    example("boinc-bindings", 200, w.get("/v1/boinc/bindings/" + to_hex(w.pub())));
+    Json forged = binding;
+    forged["message"] = "18" + binding["message"].get<std::string>().substr(2);
+    example("error-forged-binding", 403, post("/v1/boinc/bindings", forged));
+    protocol::BoincClaim claim;
+    claim.own_application = true;
+    claim.node_pub = (*node)->node_pub();
+    claim.project_url = own;
+    claim.result_name = r.result;
+    protocol::BoincClaim foreign = claim;
+    foreign.own_application = false;
+    foreign.project_url = far;
+    foreign.result_name = "sky_012_3_0";
+    const Json claims = Json::parse(
+        protocol::boinc_claims_to_json({encode(claim, w.envelope_key()), encode(foreign, w.envelope_key())}));
+    check("boinc-claims", claims);
+    example("boinc-claims-answer", 200, post("/v1/boinc/claims", claims));
   }
 
   sparkmill::testing::TempFolder folder_;
@@ -164,6 +228,7 @@ TEST_F(OpenApiTest, ExamplesRunAgainstALiveNode) {
   const std::string nonce = solution.dump();
   example("error-solutions", 404, w.send("POST", "/v1/solutions", Bytes(nonce.begin(), nonce.end())));
   mine(nonce);
+  credit();
 
   // The page names every file that ran here, and no other.
   const auto page = read_text_file(kDocs / "openapi.yaml", 1 << 20);

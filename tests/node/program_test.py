@@ -10,7 +10,7 @@ import time
 import urllib.request
 
 NODE = sys.argv[1]
-SMALL = ["--port", "0", "--no-jobs", "--interval-ms", "100", "--min-open-ms", "2000"]
+SMALL = ["--port", "0", "--no-jobs", "--no-pow", "--interval-ms", "100", "--min-open-ms", "2000"]
 failures = []
 
 
@@ -47,6 +47,7 @@ with tempfile.TemporaryDirectory() as top:
         (["--data", top + "/a", "--requests", "5"], 3, "requests"),
         (["--data", top + "/a", "--predicate", "face.dot>"], 3, "predicate"),
         (["--data", top + "/a", "--interval-ms", "1"], 3, "interval-ms"),
+        (["--data", top + "/b", "--no-jobs", "--boinc-projects", top + "/none.json"], 13, "none.json"),
     ]:
         done = run(*args)
         text = done.stdout + done.stderr
@@ -80,7 +81,23 @@ with tempfile.TemporaryDirectory() as top:
     expect("after kill -9 too", info(url)["height"] >= again["height"])
     node.send_signal(signal.SIGINT)
     expect("SIGINT ends with 0", node.wait(20) == 0)
-    changed = run("--data", folder, "--no-jobs", "--interval-ms", "200")
+    projects = top + "/projects.json"
+    with open(projects, "w") as f:
+        f.write('{"projects": []}')
+    node, url = start(folder, "--boinc-projects", projects)
+    node.send_signal(signal.SIGHUP)
+    expect("SIGHUP reads the list of BOINC projects and goes on", info(url)["height"] > 0 and node.poll() is None)
+    node.send_signal(signal.SIGTERM)
+    expect("and it still ends", node.wait(20) == 0)
+    with open(projects, "w") as f:
+        f.write('{"projects": [{"url": "x"}]}')
+    wrong = run("--data", folder, *SMALL, "--boinc-projects", projects)
+    expect("a wrong list is named", wrong.returncode == 3 and "projects.json: project 1" in wrong.stderr, wrong.stderr)
+    changed = run("--data", folder, "--no-jobs", "--no-pow", "--interval-ms", "200")
     expect("another interval is refused", changed.returncode == 3 and "interval" in changed.stderr, changed.stderr)
+
+    other = run("--data", folder, "--no-jobs", "--interval-ms", "100")
+    expect("a ledger without proof of work is not opened as one with it", other.returncode == 3
+           and folder in other.stderr and "--no-pow" in other.stderr, other.stderr)
 
 sys.exit(1 if failures else 0)

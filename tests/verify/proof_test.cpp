@@ -76,7 +76,7 @@ TEST(EnvelopeTest, LimitsAndNames) {
     return decode(bad, 1000).error().message;
   };
   EXPECT_THAT(field(0, 'X'), HasSubstr("SMP1"));
-  EXPECT_THAT(field(4, 4), HasSubstr("kind 4"));
+  EXPECT_THAT(field(4, 5), HasSubstr("kind 5"));
   EXPECT_THAT(field(4, 0), HasSubstr("kind 0"));
   EXPECT_THAT(field(6, 2), HasSubstr("version 2"));
 }

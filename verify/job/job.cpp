@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/hex.h"
 #include "verify/job/match_h.h"
+#include "verify/job/tensority_check.h"
 #include "verify/job/tensority_search.h"
 
 namespace sparkmill::job {
@@ -46,6 +47,8 @@ constexpr KindRow kKinds[] = {
      combine_match_h},
     {Kind::tensority, "tensority", "hashes", kernels::Family::tensority, open_tensority, kTensorityWeight, false,
      split_tensority, combine_tensority},
+    {Kind::tensority_check, "tensority.check", "hashes", kernels::Family::tensority, open_tensority_check,
+     kTensorityWeight, true, split_tensority_check, combine_tensority_check},
 };
 
 }  // namespace

@@ -19,7 +19,7 @@
 
 namespace sparkmill::job {
 
-enum class Kind : std::uint16_t { match_h = 1, tensority = 2 };
+enum class Kind : std::uint16_t { match_h = 1, tensority = 2, tensority_check = 3 };
 
 /// A job as it travels. `id` = first 16 bytes of H("sparkmill/job/v1" | salt[16] | canonical job).
 struct Job {

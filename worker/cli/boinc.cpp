@@ -11,6 +11,7 @@
 #include "boinc/rpc/attach.h"
 #include "boinc/rpc/password.h"
 #include "worker/cli/args.h"
+#include "worker/cli/boinc_bind.h"
 #include "worker/cli/command.h"
 #include "worker/cli/table.h"
 
@@ -26,14 +27,17 @@ constexpr OwnOption kOwn[] = {
     {"password-file", "FILE", "attach: file whose first line is the account's password"},
     {"create", "", "attach: make the account when there is none"},
     {"user-name", "NAME", "attach: name of a new account"},
+    {"cpid", "HEX", "bind: the account's CPID; otherwise the BOINC client of this machine is asked"},
+    {"proof", "FILE", "bind: the box of the project's account_ownership.php; without it the text to sign is printed"},
     {"patience", "SECONDS", "attach: how long to wait for the project at each step (120)"},
 };
 constexpr Usage kUsage{
     "boinc",
-    "attach URL | detach URL | update URL | tasks | suspend [URL|TASK] | resume [URL|TASK]",
+    "attach URL | detach URL | update URL | tasks | suspend [URL|TASK] | resume [URL|TASK] | bind URL",
     "Steers the BOINC client of this machine. attach ends when the project has given this host an id, and "
     "undoes itself when the project refuses.\nsuspend and resume take a project's URL, a task's name, or "
-    "nothing: then the whole client.",
+    "nothing: then the whole client.\nbind ties an account of a project to this worker's key at its node, which then "
+    "credits what the account gains.",
     kOwn,
     2,
     true};
@@ -173,6 +177,20 @@ int run_attach(Session& session, const rpc::AttachOrder& order) {
   return 0;
 }
 
+int run_bind(const Args& args, const config::Config& config, const std::string& url) {
+  const auto local_cpid = [&]() -> Result<std::string> {
+    SPARKMILL_ASSIGN(const auto session, open_session(config, false));
+    SPARKMILL_ASSIGN(const auto projects, session->client.projects());
+    const auto it = std::find_if(projects.begin(), projects.end(), [&](const rpc::Project& p) { return p.url == url; });
+    if (it == projects.end()) {
+      return fail(Status::not_found, "the BOINC client is not attached to " + url,
+                  "name the account's CPID: --cpid HEX");
+    }
+    return it->cpid;
+  };
+  return run_boinc_bind(config, {url, args.get("cpid"), args.get("proof")}, local_cpid);
+}
+
 bool is_url(const std::string& word) { return word.find("://") != std::string::npos; }
 
 /// suspend and resume of a project, of a task, or of everything.
@@ -207,11 +225,11 @@ int run_boinc(std::span<const std::string> args) {
   if (parsed->help) return 0;
   const std::string verb = parsed->words.empty() ? "tasks" : parsed->words[0];
   const std::string what = parsed->words.size() > 1 ? parsed->words[1] : "";
-  const bool wants_url = verb == "attach" || verb == "detach" || verb == "update";
+  const bool wants_url = verb == "attach" || verb == "detach" || verb == "update" || verb == "bind";
   const bool known = wants_url || verb == "tasks" || verb == "suspend" || verb == "resume";
   if (!known) {
     return report("boinc", fail(Status::bad_argument, "there is no verb '" + verb.substr(0, 40) + "'",
-                                "attach, detach, update, tasks, suspend or resume"));
+                                "attach, detach, update, tasks, suspend, resume or bind"));
   }
   if (wants_url && what.empty())
     return report("boinc", fail(Status::bad_argument, verb + " needs the URL of a project", "sparkmill help boinc"));
@@ -226,6 +244,10 @@ int run_boinc(std::span<const std::string> args) {
   }
   const auto config = config::load(parsed->inputs);
   if (!config) return report("boinc", config.error());
+  if (verb == "bind") {
+    const auto url = rpc::canonical_url(what);
+    return url ? run_bind(*parsed, *config, *url) : report("boinc", url.error());
+  }
   auto session = open_session(*config, verb != "tasks");
   if (!session) return report("boinc", session.error());
   if (verb == "tasks") return show_tasks((*session)->client);

@@ -245,6 +245,37 @@ Result<protocol::Account> NodeClient::account() {
   return account;
 }
 
+Result<std::vector<protocol::CreditAnswer>> NodeClient::bring_receipts(const protocol::BoincReceipts& receipts) {
+  const std::string body = protocol::to_json(receipts);
+  SPARKMILL_ASSIGN(const http::Response answer,
+                   signed_call("POST", "/v1/boinc/receipts", Bytes(body.begin(), body.end())));
+  SPARKMILL_ASSIGN(std::vector<protocol::CreditAnswer> out, protocol::credit_answers_from_json(text(answer.body)));
+  if (out.size() != receipts.receipts.size()) {
+    return fail(Status::bad_input, "/v1/boinc/receipts: the node answered another number of items");
+  }
+  return out;
+}
+
+Result<protocol::BoincBindingInfo> NodeClient::bind_account(const protocol::BoincBinding& binding) {
+  const std::string body = protocol::to_json(binding);
+  SPARKMILL_ASSIGN(const http::Response answer,
+                   signed_call("POST", "/v1/boinc/bindings", Bytes(body.begin(), body.end())));
+  SPARKMILL_ASSIGN(const auto list, protocol::boinc_bindings_from_json(text(answer.body)));
+  if (list.size() != 1) return fail(Status::bad_input, "/v1/boinc/bindings: the node answered no single binding");
+  return list[0];
+}
+
+Result<std::vector<protocol::BoincBindingInfo>> NodeClient::bindings() {
+  SPARKMILL_ASSIGN(const http::Response answer, get("/v1/boinc/bindings/" + to_hex(link_->worker_pub())));
+  return protocol::boinc_bindings_from_json(text(answer.body));
+}
+
+Result<std::string> NodeClient::ownership_text(const Id16& cpid) {
+  if (!link_->known()) SPARKMILL_TRY(info());
+  return protocol::format(
+      protocol::OwnershipText{cpid, link_->worker_pub(), link_->info().node_pub, link_->now_ms() / 1000});
+}
+
 BlobCache::Fetch NodeClient::blob_fetch() {
   return [this](const Hash32& hash, std::uint64_t offset, std::uint64_t limit,
                 const BlobCache::Sink& sink) -> Result<int> {

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/http/client.h"
+#include "node/protocol/boinc.h"
 #include "node/protocol/boinc_claim.h"
 #include "node/protocol/messages.h"
 #include "node/protocol/signing.h"
@@ -89,6 +90,12 @@ class NodeClient {
   Result<protocol::Block> block(std::uint64_t height);
   Result<protocol::Block> latest_block();
   Result<protocol::Account> account();
+  /// Credit from BOINC (docs/boinc-credit.md), answers in the order of what was sent; at most kMaxBoincBatch.
+  Result<std::vector<protocol::CreditAnswer>> bring_receipts(const protocol::BoincReceipts& receipts);
+  Result<protocol::BoincBindingInfo> bind_account(const protocol::BoincBinding& binding);
+  Result<std::vector<protocol::BoincBindingInfo>> bindings();
+  /// The text that the owner of that account lets his project sign, for this worker and node, as of now.
+  Result<std::string> ownership_text(const Id16& cpid);
   BlobCache::Fetch blob_fetch();
   /// Blocks until the stream ends or `on_event` returns false.
   Done events(const std::function<bool(std::string_view event, std::string_view data)>& on_event);
