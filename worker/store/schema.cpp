@@ -32,7 +32,17 @@ CREATE TABLE tuning(
 CREATE TABLE nodes(url TEXT PRIMARY KEY, node_pub BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
-// Version 2: finished results of the BOINC client beside us. Times are the client's clock.
+// Version 2: shares of mining work. `id` is the hash of the header with its nonce.
+// `state` is "open" until an answer is known, then how it ended (ShareEnd).
+constexpr char kShares[] = R"sql(
+CREATE TABLE shares(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, source TEXT NOT NULL, device TEXT NOT NULL,
+  height INTEGER NOT NULL, nonce INTEGER NOT NULL, at_ms INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open',
+  reason TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '', block INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX shares_open ON shares(state) WHERE state = 'open';
+)sql";
+
+// Version 3: finished results of the BOINC client beside us. Times are the client's clock.
 constexpr char kBoincTables[] = R"sql(
 CREATE TABLE boinc_results(
   project TEXT NOT NULL, name TEXT NOT NULL, app TEXT NOT NULL, exit_status INTEGER NOT NULL, elapsed_ms INTEGER NOT NULL,
@@ -66,7 +76,8 @@ Done migrate(sqlite::Database& db, const std::string& name) {
   }
   sqlite::Transaction transaction(db);
   if (version < 1) db.exec(kTables);
-  if (version < 2) db.exec(kBoincTables);
+  if (version < 2) db.exec(kShares);
+  if (version < 3) db.exec(kBoincTables);
   db.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
   transaction.commit();
   return done();
