@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from town import SPARKMILL, check, folder, free_port
+from town import NODE, SPARKMILL, Process, check, folder, free_port
 from boinc_town import (BIN, Client, Project, Volunteer, app_folder, fetch, need_client, pairs_of, templates, until)
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
@@ -27,8 +27,6 @@ def work(project, verb, *more):
     done = subprocess.run([os.path.join(BIN, "sparkmill-boinc-work"), verb, "--project", project.data, *map(str, more)],
                           capture_output=True, text=True, timeout=120)
     check("the work generator makes units (%s)" % verb, done.returncode == 0, done.stdout + done.stderr)
-    if verb == "init":
-        return None
     manifest = re.search(r"\S+manifest\.json", done.stderr).group(0)
     with open(manifest) as f:
         names = [u["name"] for u in json.load(f)["units"]]
@@ -79,11 +77,50 @@ def lazy(result, key_file):
     return oracle.envelope(4, node_pub, job_id, lease_id, seed, bytes(body))
 
 
-def node_accepts_receipts(receipts):
-    """The one place where a node is handed the receipts of this run and its balance grows: see `sparkmill-node`."""
-    # TODO(receipts at the node): POST each, expect acceptance once, refusal of a second and of a forged one.
-    for name, content in receipts.items():
-        check("receipt %s is one" % name, content[:4] == b"SMR1" and name.encode() in content)
+class Node(Process):
+    """A node without jobs of its own that credits what a project's assimilator signs."""
+
+    def __init__(self):
+        self.list = os.path.join(home, "projects.json")
+        self.projects([])
+        self.url = "http://127.0.0.1:%d" % free_port()
+        super().__init__([NODE, "--data", os.path.join(home, "node"), "--port", self.url.rsplit(":", 1)[1], "--no-pow",
+                          "--no-jobs", "--interval-ms", "500", "--boinc-projects", self.list, "--log-level", "warn"], home)
+        check("the node answers", self.says("key:", 60), self.text())
+        self.key = re.search(r"key:\s+([0-9a-f]{64})", self.text()).group(1)
+
+    def projects(self, entries):
+        with open(self.list, "w") as f:
+            json.dump({"projects": entries}, f)
+
+    def trust(self, project_url, key):
+        self.projects([{"url": project_url, "assimilator_key": key}])
+        self.child.send_signal(signal.SIGHUP)
+
+    def bring(self, receipts):
+        body = json.dumps({"receipts": [r.hex() for r in receipts]}).encode()
+        return json.loads(fetch(self.url + "/v1/boinc/receipts", body))["answers"]
+
+    def account(self, pub):
+        return json.loads(fetch(self.url + "/v1/accounts/" + pub.hex()))
+
+
+def node_accepts_receipts(node, receipts):
+    """What the project's assimilator signed is credited by the node, once, to the worker's key; nothing else is."""
+    worker = receipts[0][72:104]  # docs/formats.md
+    check("all receipts are for one key", all(r[72:104] == worker for r in receipts))
+    forged = bytearray(receipts[0])
+    forged[180] ^= 1
+    check("a forged receipt is refused", node.bring([bytes(forged)])[0]["state"] == "refused")
+    # The list of projects may still be on its way into the chain's rules.
+    until("the node credits every receipt", lambda: all(a["state"] == "credited" for a in node.bring(receipts)), 60, node.text)
+    until("the balance of the worker's key grows", lambda: node.account(worker)["balance"] > 0, 60, node.text)
+    before = node.account(worker)
+    check("and its credit is that of all receipts", before["credit_microcobble"] == sum(
+        struct.unpack_from("<Q", r, 208)[0] for r in receipts), before)
+    node.bring(receipts)
+    time.sleep(2)
+    check("brought again they count nothing", node.account(worker)["credit_microcobble"] == before["credit_microcobble"])
 
 
 # ---- set-up ---------------------------------------------------------------------------------------------------------
@@ -109,8 +146,11 @@ def start_project():
 
 
 url = "http://127.0.0.1:%d/" % port
-subprocess.run([os.path.join(BIN, "sparkmill-boinc-work"), "init", "--project", data, "--url", url, "--hold-s", "0"],
-               check=True, capture_output=True)
+node = Node()
+made = subprocess.run([os.path.join(BIN, "sparkmill-boinc-work"), "init", "--project", data, "--url", url, "--hold-s", "0",
+                       "--node", node.key], capture_output=True, text=True)
+check("the work generator makes the project's folder", made.returncode == 0, made.stderr)
+node.trust(url, re.search("project key: ([0-9a-f]{64})", made.stdout).group(1))
 project = start_project()
 
 # ---- liars first, so that the honest client finds their unit again --------------------------------------------------
@@ -206,7 +246,7 @@ for name, r in results.items():
     if r["validity"] == "valid":
         receipts[name] = fetch(project.url + "public/receipts/" + name + ".receipt")
 check("each valid result has its receipt", len(receipts) == 4, list(receipts))
-node_accepts_receipts(receipts)
+node_accepts_receipts(node, list(receipts.values()))
 credit = {u["name"]: u["credit"] for u in project.status()["users"]}
 paid = sum(r["credit"] for r in results.values())
 check("credit %s is that of the valid results" % credit, credit["vol"] > 0 and abs(credit["vol"] - paid) < 1e-9 and
