@@ -122,53 +122,94 @@ struct Avx2 {
   }
 
   // A product of two odd limbs counts twice, since 25 + 25 is one short of 51; what wraps around counts 19 times.
-  static SM_INLINE Wide mul_wide(const Factor& a, const Factor& b) {
-    V b19[10], a2[10];
-#pragma GCC unroll 10
-    for (int k = 1; k < 10; ++k) b19[k] = product(b.v[k], set1(19));
-#pragma GCC unroll 10
-    for (int k = 1; k < 10; k += 2) a2[k] = add64(a.v[k], a.v[k]);
-    Wide w;
-#pragma GCC unroll 10
-    for (int k = 0; k < 10; ++k) {
-      V sum = product(a.v[0], b.v[k]);
-#pragma GCC unroll 10
-      for (int i = 1; i < 10; ++i) {
-        const V left = i % 2 == 1 && k % 2 == 0 ? a2[i] : a.v[i];
-        sum = add64(sum, product(left, i <= k ? b.v[k - i] : b19[k - i + 10]));
-      }
-      w.v[k] = sum;
+  // Row by row: the ten sums stay in registers, one limb of `a` is at hand, all of `b` comes from memory. The compilers
+  // would rather mix the rows, or keep an array of sums in memory; so the sums have names and each row ends with a
+  // fence.
+  struct Sums {
+    V s0, s1, s2, s3, s4, s5, s6, s7, s8, s9;
+    template <int kAt>
+    SM_INLINE V& at() {
+      if constexpr (kAt == 0) return s0;
+      if constexpr (kAt == 1) return s1;
+      if constexpr (kAt == 2) return s2;
+      if constexpr (kAt == 3) return s3;
+      if constexpr (kAt == 4) return s4;
+      if constexpr (kAt == 5) return s5;
+      if constexpr (kAt == 6) return s6;
+      if constexpr (kAt == 7) return s7;
+      if constexpr (kAt == 8) return s8;
+      if constexpr (kAt == 9) return s9;
     }
-    return w;
+    SM_INLINE Wide wide() const { return {{s0, s1, s2, s3, s4, s5, s6, s7, s8, s9}}; }
+  };
+  static SM_INLINE void fence() { __asm__ volatile("" ::: "memory"); }
+  template <int kTo, bool kFirst>
+  static SM_INLINE void add_term(Sums& sums, V term) {
+    V& sum = sums.template at<kTo>();
+    sum = kFirst ? term : add64(sum, term);
+  }
+
+  template <int kRow, int kColumn = 0>
+  static SM_INLINE void add_row(Sums& sums, V left, V left2, const V* b, const V* b19) {
+    if constexpr (kColumn < 10) {
+      const V& right = kRow + kColumn < 10 ? b[kColumn] : b19[kColumn];
+      add_term<(kRow + kColumn) % 10, kRow == 0>(sums,
+                                                 product(kRow % 2 == 1 && kColumn % 2 == 1 ? left2 : left, right));
+      add_row<kRow, kColumn + 1>(sums, left, left2, b, b19);
+    }
+  }
+  template <int kRow = 0>
+  static SM_INLINE void add_rows(Sums& sums, const V* a, const V* b, const V* b19) {
+    if constexpr (kRow < 10) {
+      const V left = a[kRow];
+      add_row<kRow>(sums, left, kRow % 2 == 1 ? add64(left, left) : left, b, b19);
+      fence();
+      add_rows<kRow + 1>(sums, a, b, b19);
+    }
+  }
+  static SM_INLINE Wide mul_wide(const Factor& a, const Factor& b) {
+    V b19[10];
+    for (int k = 1; k < 10; ++k) b19[k] = product(b.v[k], set1(19));
+    __asm__ volatile("" : : "r"(b19), "r"(&a), "r"(&b) : "memory");
+    Sums sums;
+    add_rows(sums, a.v, b.v, b19);
+    return sums.wide();
+  }
+
+  /// Products of limb kRow with itself and those above it. more: 19 times the even limbs, 38 times the odd ones.
+  template <int kRow, int kColumn = kRow>
+  static SM_INLINE void add_square_row(Sums& sums, V one, V two, const V* a, const V* twice, const V* more) {
+    if constexpr (kColumn < 10) {
+      constexpr bool kOdd = kColumn % 2 == 1;
+      V term;
+      if constexpr (kRow + kColumn < 10) {
+        term = product(kColumn == kRow ? one : two, kRow % 2 == 1 && kOdd ? twice[kColumn] : a[kColumn]);
+      } else {
+        // The 2 of an odd limb is in 38 already: it serves unequal limbs, or two odd ones.
+        constexpr bool kSingle = kColumn == kRow || (kOdd && kRow % 2 == 0);
+        term = product(kSingle ? one : two, more[kColumn]);
+      }
+      add_term<(kRow + kColumn) % 10, kRow == 0>(sums, term);
+      add_square_row<kRow, kColumn + 1>(sums, one, two, a, twice, more);
+    }
+  }
+  template <int kRow = 0>
+  static SM_INLINE void add_square_rows(Sums& sums, const V* a, const V* twice, const V* more) {
+    if constexpr (kRow < 10) {
+      const V one = a[kRow];
+      add_square_row<kRow>(sums, one, add64(one, one), a, twice, more);
+      fence();
+      add_square_rows<kRow + 1>(sums, a, twice, more);
+    }
   }
   static SM_INLINE Wide sqr_wide(const Factor& a) {
-    V twice[10], more[10];  // more: 19 times the even limbs, 38 times the odd ones
-#pragma GCC unroll 10
-    for (int k = 0; k < 9; ++k) twice[k] = add64(a.v[k], a.v[k]);
-#pragma GCC unroll 10
+    V twice[10], more[10];
+    for (int k = 1; k < 10; k += 2) twice[k] = add64(a.v[k], a.v[k]);
     for (int k = 5; k < 10; ++k) more[k] = product(a.v[k], set1(k % 2 == 0 ? 19 : 38));
-    Wide w;
-#pragma GCC unroll 10
-    for (int k = 0; k < 10; ++k) {
-      V sum = _mm256_setzero_si256();
-#pragma GCC unroll 10
-      for (int i = 0; i < 10; ++i) {
-        const int j = (k - i + 10) % 10;
-        if (j < i) continue;
-        V term;
-        if (i + j == k) {
-          const V right = i % 2 == 1 && j % 2 == 1 ? twice[j] : a.v[j];
-          term = product(i == j ? a.v[i] : twice[i], right);
-        } else {
-          // The 2 of an odd j is in 38 already: it serves i != j, or two odd limbs.
-          const bool single = i == j || (j % 2 == 1 && i % 2 == 0);
-          term = product(single ? a.v[i] : twice[i], more[j]);
-        }
-        sum = add64(sum, term);
-      }
-      w.v[k] = sum;
-    }
-    return w;
+    __asm__ volatile("" : : "r"(twice), "r"(more), "r"(&a) : "memory");
+    Sums sums;
+    add_square_rows(sums, a.v, twice, more);
+    return sums.wide();
   }
   static SM_INLINE Fe mul(const Factor& a, const Factor& b) { return carry(mul_wide(a, b)); }
   static SM_INLINE Fe sqr(const Factor& a) { return carry(sqr_wide(a)); }
