@@ -142,7 +142,14 @@ struct Avx2 {
     }
     SM_INLINE Wide wide() const { return {{s0, s1, s2, s3, s4, s5, s6, s7, s8, s9}}; }
   };
-  static SM_INLINE void fence() { __asm__ volatile("" ::: "memory"); }
+  /// All ten sums must be in registers here.
+  static SM_INLINE void fence(Sums& s) {
+    __asm__ volatile(""
+                     : "+x"(s.s0), "+x"(s.s1), "+x"(s.s2), "+x"(s.s3), "+x"(s.s4), "+x"(s.s5), "+x"(s.s6), "+x"(s.s7),
+                       "+x"(s.s8), "+x"(s.s9)
+                     :
+                     : "memory");
+  }
   template <int kTo, bool kFirst>
   static SM_INLINE void add_term(Sums& sums, V term) {
     V& sum = sums.template at<kTo>();
@@ -163,7 +170,7 @@ struct Avx2 {
     if constexpr (kRow < 10) {
       const V left = a[kRow];
       add_row<kRow>(sums, left, kRow % 2 == 1 ? add64(left, left) : left, b, b19);
-      fence();
+      fence(sums);
       add_rows<kRow + 1>(sums, a, b, b19);
     }
   }
@@ -198,7 +205,7 @@ struct Avx2 {
     if constexpr (kRow < 10) {
       const V one = a[kRow];
       add_square_row<kRow>(sums, one, add64(one, one), a, twice, more);
-      fence();
+      fence(sums);
       add_square_rows<kRow + 1>(sums, a, twice, more);
     }
   }
