@@ -74,13 +74,15 @@ class CpuKernel final : public Kernel {
     }
     ops_.hash(m.jobs, count);
     for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t group = i / ops_.lanes, lane = i % ops_.lanes;
       std::uint64_t wide[8];
       for (std::size_t k = 0; k < 8; ++k) wide[k] = __builtin_bswap64(m.jobs[i].digest[k]);
-      cpu::write_digits_a(modulo_order(wide), evidence, m.chunk.a[0] + i, cpu::kChunk);
+      cpu::write_digits_a(modulo_order(wide), evidence, m.chunk.a + group * cpu::kDigitsA * ops_.lanes + lane,
+                          ops_.lanes);
       Words4 s = words(m.jobs[i].r + 32);
       m.s_in_range[i] = rule.s_below_order ? below_order(s) : s[3] >> 61 == 0;
       if (!m.s_in_range[i]) s = {};
-      cpu::write_digits_b(s, evidence, m.chunk.b[0] + i, cpu::kChunk);
+      cpu::write_digits_b(s, evidence, m.chunk.b + group * cpu::kDigitsB * ops_.lanes + lane, ops_.lanes);
       const Words4 a = words(m.jobs[i].a), r = words(m.jobs[i].r);
       for (std::size_t k = 0; k < 4; ++k) {
         m.chunk.key[k][i] = a[k];

@@ -277,11 +277,8 @@ struct Lanes {
   // --- the ladder ---
 
   static __attribute__((noinline)) void double_pair(Point* p, bool with_t) {
-    if (with_t) {
-      for (std::size_t g = 0; g < kPair; ++g) double_point(p[g], true);
-    } else {
-      for (std::size_t g = 0; g < kPair; ++g) double_point(p[g], false);
-    }
+    // One copy of the code: two would push the additions out of the cache of decoded instructions.
+    for (std::size_t g = 0; g < kPair; ++g) double_point(p[g], with_t);
   }
   static void ladder(Workspace& w, std::size_t group, const Chunk& chunk, const std::uint64_t* base_table) {
     const Schedule& s = *chunk.schedule;
@@ -293,11 +290,13 @@ struct Lanes {
       // T of a sum is wanted only by an addition that follows.
       if (a >= 0) {
         for (std::size_t g = 0; g < kPair; ++g)
-          add_a(p[g], w.table[g], chunk.a[a] + (group + g) * kLanes, b >= 0 || (bit == 0 && chunk.cofactored));
+          add_a(p[g], w.table[g], chunk.a + ((group + g) * kDigitsA + static_cast<std::size_t>(a)) * kLanes,
+                b >= 0 || (bit == 0 && chunk.cofactored));
       }
       if (b >= 0) {
         for (std::size_t g = 0; g < kPair; ++g)
-          add_b(p[g], base_table, chunk.b[b] + (group + g) * kLanes, bit == 0 && chunk.cofactored);
+          add_b(p[g], base_table, chunk.b + ((group + g) * kDigitsB + static_cast<std::size_t>(b)) * kLanes,
+                bit == 0 && chunk.cofactored);
       }
       if (bit == s.pause) {
         for (std::size_t g = 0; g < kPair; ++g) w.pause[group + g] = {p[g].x, p[g].y, p[g].z};

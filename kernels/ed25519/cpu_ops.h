@@ -28,8 +28,8 @@ struct Chunk {
   std::size_t count = 0;
   const Schedule* schedule = nullptr;
   bool cofactored = false;
-  std::int16_t a[kDigitsA][kChunk];          ///< digits of k, -16 .. 16
-  std::int16_t b[kDigitsB][kChunk];          ///< digits of S, -256 .. 256
+  std::int16_t a[kChunk * kDigitsA];         ///< digits of k, -16 .. 16: [group][digit][lane], a group's lie together
+  std::int16_t b[kChunk * kDigitsB];         ///< digits of S, -256 .. 256
   alignas(64) std::uint64_t key[4][kChunk];  ///< A, little-endian words, all 256 bits
   alignas(64) std::uint64_t r[4][kChunk];    ///< R; read when cofactored
   // Out. Items whose A (or, cofactored, R) has no point get any bytes and `decoded` 0.

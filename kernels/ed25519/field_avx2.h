@@ -174,7 +174,7 @@ struct Avx2 {
       add_rows<kRow + 1>(sums, a, b, b19);
     }
   }
-  static SM_INLINE Wide mul_wide(const Factor& a, const Factor& b) {
+  static __attribute__((noinline)) Wide mul_wide(const Factor& a, const Factor& b) {
     V b19[10];
     for (int k = 1; k < 10; ++k) b19[k] = product(b.v[k], set1(19));
     __asm__ volatile("" : : "r"(b19), "r"(&a), "r"(&b) : "memory");
@@ -209,7 +209,7 @@ struct Avx2 {
       add_square_rows<kRow + 1>(sums, a, twice, more);
     }
   }
-  static SM_INLINE Wide sqr_wide(const Factor& a) {
+  static __attribute__((noinline)) Wide sqr_wide(const Factor& a) {
     V twice[10], more[10];
     for (int k = 1; k < 10; k += 2) twice[k] = add64(a.v[k], a.v[k]);
     for (int k = 5; k < 10; ++k) more[k] = product(a.v[k], set1(k % 2 == 0 ? 19 : 38));

@@ -113,7 +113,11 @@ struct Ifma {
   static SM_INLINE V lo(V sum, V a, V b) { return _mm512_madd52lo_epu64(sum, a, b); }
   static SM_INLINE V hi(V sum, V a, V b) { return _mm512_madd52hi_epu64(sum, a, b); }
   static SM_INLINE V twice(V a) { return _mm512_add_epi64(a, a); }
-  static SM_INLINE V nineteen_times(V a) { return _mm512_mullo_epi64(a, set1(19)); }
+  static SM_INLINE V nineteen_times(V a) {
+    V out;
+    __asm__("vpmullq %2, %1, %0" : "=v"(out) : "v"(a), "v"(set1(19)));
+    return out;
+  }
 
   static SM_INLINE Fe carry(const Wide& w) {
     const V mask = set1(kMask51);
