@@ -90,6 +90,12 @@ std::span<const Row> rows() {
 #if SPARKMILL_HAVE_X86
           ed25519::avx512_row(), ed25519::avx2_row(),
 #endif
+#if SPARKMILL_HAVE_OPENCL
+          ed25519::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          ed25519::cuda_row(),
+#endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;

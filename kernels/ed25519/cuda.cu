@@ -13,9 +13,9 @@ __global__ void __launch_bounds__(kThreads) verify(const VerifyArgs a) {
   if (i >= a.count) return;
   sm_fe point;
   const sm_u64 from = a.offsets[i];
-  a.valid[i] = static_cast<unsigned char>(
-      sm_ed25519_verify(a.keys + 32ull * i, a.signatures + 64ull * i, a.messages + from, a.offsets[i + 1] - from,
-                        a.base, a.flags, &point));
+  a.valid[i] =
+      static_cast<unsigned char>(sm_ed25519_verify(a.keys + 32ull * i, a.signatures + 64ull * i, a.messages + from,
+                                                   a.offsets[i + 1] - from, a.base, a.flags, &point));
   if ((a.flags & SM_ED_EVIDENCE) == 0) return;
   for (int k = 0; k < 8; ++k) a.evidence[8ull * i + k] = point.v[k];
 }

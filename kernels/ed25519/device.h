@@ -16,6 +16,11 @@
 #define SM_WORDS const sm_u32*
 #endif
 
+// Loops around whole products stay loops: unrolled, the code would not fit an instruction cache, nor compile soon.
+#ifndef SM_UNROLL_NOT
+#define SM_UNROLL_NOT
+#endif
+
 // Flags of a policy (Rules of ed25519.h) and of a launch.
 #define SM_ED_S_BELOW_ORDER 1u
 #define SM_ED_CANONICAL_A 2u
@@ -27,7 +32,7 @@
 #define SM_ED_BASE_ENTRIES 256  // 0 .. 255 times B, 24 words each: Y + X, Y - X, 2d T with Z = 1
 #define SM_ED_BASE_WORDS 24
 
-// ---- field ---------------------------------------------------------------------------------------------------------
+// ---- field ----
 
 typedef struct {
   sm_u32 v[8];
@@ -152,6 +157,7 @@ SM_FN sm_fe sm_fe_sqr(sm_fe a) {
   return sm_fe_reduce(w);
 }
 SM_FN sm_fe sm_fe_sqr_times(sm_fe a, int n) {
+  SM_UNROLL_NOT
   for (int k = 0; k < n; ++k) a = sm_fe_sqr(a);
   return a;
 }
@@ -214,8 +220,7 @@ SM_FN sm_u32 sm_fe_words_same(sm_fe a, sm_fe b) {
   return any == 0u;
 }
 
-// ---- points: extended coordinates, complete formulas (see cpu_impl.h)
-// ------------------------------------------------
+// ---- points: extended coordinates, complete formulas (see cpu_impl.h) ----
 
 typedef struct {
   sm_fe x, y, z, t;
@@ -294,10 +299,13 @@ SM_FN sm_u32 sm_is_canonical(sm_fe bytes) {
   return !(sign && x_is_zero);
 }
 SM_FN sm_u32 sm_point_is_identity(sm_point p) { return sm_fe_is_zero(p.x) && sm_fe_same(p.y, p.z); }
-SM_FN sm_point sm_point_times_eight(sm_point p) { return sm_point_double(sm_point_double(sm_point_double(p))); }
+SM_FN sm_point sm_point_times_eight(sm_point p) {
+  SM_UNROLL_NOT
+  for (int k = 0; k < 3; ++k) p = sm_point_double(p);
+  return p;
+}
 
-// ---- SHA-512 of R || A || M, and scalars mod L
-// -----------------------------------------------------------------------
+// ---- SHA-512 of R || A || M, and scalars mod L ----
 
 SM_FN sm_u64 sm_rotr64(sm_u64 x, int n) { return (x >> n) | (x << (64 - n)); }
 
@@ -412,8 +420,7 @@ SM_FN void sm_modulo_order(const sm_u32* wide, sm_u32* k) {
   for (int i = 0; i < 8; ++i) k[i] = r[i];
 }
 
-// ---- one item
-// --------------------------------------------------------------------------------------------------------
+// ---- one item ----
 
 SM_FN sm_fe sm_load_words(SM_BYTES bytes) {
   sm_fe r;
@@ -454,6 +461,7 @@ SM_FN sm_u32 sm_ed25519_verify(SM_BYTES key, SM_BYTES signature, SM_BYTES messag
   sm_cached table[16];
   table[0] = sm_point_cached(sm_point_identity());
   table[1] = sm_point_cached(p);
+  SM_UNROLL_NOT
   for (int k = 2; k < 16; ++k) {
     p = sm_point_add(p, table[1]);
     table[k] = sm_point_cached(p);
@@ -463,8 +471,10 @@ SM_FN sm_u32 sm_ed25519_verify(SM_BYTES key, SM_BYTES signature, SM_BYTES messag
   sm_modulo_order(wide, hash);
 
   p = sm_point_identity();
+  SM_UNROLL_NOT
   for (int bit = 252; bit >= 0; bit -= 4) {
     if (bit != 252) {
+      SM_UNROLL_NOT
       for (int k = 0; k < 4; ++k) p = sm_point_double(p);
     }
     p = sm_point_add(p, table[hash[bit / 32] >> (bit % 32) & 15u]);
