@@ -21,6 +21,13 @@
 #define SM_UNROLL_NOT
 #endif
 
+// Rarely run and large: a call, in CUDA.
+#if defined(__CUDACC__)
+#define SM_CALL static __host__ __device__ __noinline__
+#else
+#define SM_CALL SM_FN
+#endif
+
 // Flags of a policy (Rules of ed25519.h) and of a launch.
 #define SM_ED_S_BELOW_ORDER 1u
 #define SM_ED_CANONICAL_A 2u
@@ -162,7 +169,7 @@ SM_FN sm_fe sm_fe_sqr_times(sm_fe a, int n) {
   return a;
 }
 /// x^(2^250 - 1); eleven = x^11.
-SM_FN sm_fe sm_fe_power_250(sm_fe x, sm_fe* eleven) {
+SM_CALL sm_fe sm_fe_power_250(sm_fe x, sm_fe* eleven) {
   const sm_fe two = sm_fe_sqr(x);
   const sm_fe nine = sm_fe_mul(sm_fe_sqr_times(two, 2), x);
   *eleven = sm_fe_mul(nine, two);
@@ -262,14 +269,14 @@ SM_FN sm_cached sm_point_cached(sm_point p) {
   q.z2 = sm_fe_add(p.z, p.z);
   return q;
 }
-SM_FN sm_fe sm_point_encode(sm_point p) {
+SM_CALL sm_fe sm_point_encode(sm_point p) {
   const sm_fe i = sm_fe_inverse(p.z);
   sm_fe y = sm_fe_frozen(sm_fe_mul(p.y, i));
   y.v[7] |= sm_fe_frozen(sm_fe_mul(p.x, i)).v[0] << 31;
   return y;
 }
 /// Leniently; 0 where there is no point. `p` is then not written.
-SM_FN sm_u32 sm_point_decode(sm_fe bytes, sm_u32 negate, sm_point* p) {
+SM_CALL sm_u32 sm_point_decode(sm_fe bytes, sm_u32 negate, sm_point* p) {
   const sm_u32 sign = bytes.v[7] >> 31;
   sm_fe y = bytes;
   y.v[7] &= 0x7fffffffu;
@@ -290,7 +297,7 @@ SM_FN sm_u32 sm_point_decode(sm_fe bytes, sm_u32 negate, sm_point* p) {
   return 1;
 }
 /// y < p, and no sign where x = 0.
-SM_FN sm_u32 sm_is_canonical(sm_fe bytes) {
+SM_CALL sm_u32 sm_is_canonical(sm_fe bytes) {
   const sm_u32 sign = bytes.v[7] >> 31;
   bytes.v[7] &= 0x7fffffffu;
   const sm_fe y = sm_fe_frozen(bytes);
@@ -299,7 +306,7 @@ SM_FN sm_u32 sm_is_canonical(sm_fe bytes) {
   return !(sign && x_is_zero);
 }
 SM_FN sm_u32 sm_point_is_identity(sm_point p) { return sm_fe_is_zero(p.x) && sm_fe_same(p.y, p.z); }
-SM_FN sm_point sm_point_times_eight(sm_point p) {
+SM_CALL sm_point sm_point_times_eight(sm_point p) {
   SM_UNROLL_NOT
   for (int k = 0; k < 3; ++k) p = sm_point_double(p);
   return p;
@@ -317,7 +324,7 @@ SM_FN sm_u32 sm_hash_byte(SM_BYTES signature, SM_BYTES key, SM_BYTES message, sm
 }
 
 /// The digest as sixteen words of the little-endian number.
-SM_FN void sm_challenge(SM_BYTES signature, SM_BYTES key, SM_BYTES message, sm_u64 length, sm_u32* wide) {
+SM_CALL void sm_challenge(SM_BYTES signature, SM_BYTES key, SM_BYTES message, sm_u64 length, sm_u32* wide) {
   const sm_u64 rounds[80] = {
       0x428a2f98d728ae22ul, 0x7137449123ef65cdul, 0xb5c0fbcfec4d3b2ful, 0xe9b5dba58189dbbcul, 0x3956c25bf348b538ul,
       0x59f111f1b605d019ul, 0x923f82a4af194f9bul, 0xab1c5ed5da6d8118ul, 0xd807aa98a3030242ul, 0x12835b0145706fbeul,
@@ -383,7 +390,7 @@ SM_FN sm_u32 sm_take_order(sm_u32* a) {
   return borrow == 0u;
 }
 /// Sixteen words mod L, by Barrett's method with words of 32 bits.
-SM_FN void sm_modulo_order(const sm_u32* wide, sm_u32* k) {
+SM_CALL void sm_modulo_order(const sm_u32* wide, sm_u32* k) {
   const sm_u32 order[9] = {0x5cf5d3edu, 0x5812631au, 0xa2f79cd6u, 0x14def9deu, 0x00000000u,
                            0x00000000u, 0x00000000u, 0x10000000u, 0x00000000u};
   const sm_u32 reciprocal[9] = {0x0a2c131bu, 0xed9ce5a3u, 0x086329a7u, 0x2106215du, 0xffffffebu,
