@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The body of the CPU rows, written once over a field F (field_*.h) that holds one element in each lane: points, tables
-// of multiples, the ladder, decoding, encoding. A chunk is worked in pairs of groups, so that one group's products fill
+// of multiples, the ladder, decoding, encoding. On AVX-512 two groups are worked in turn, so that one's products fill
 // the waits of the other's.
 //
 // Points are extended coordinates (X : Y : Z : T), XY = ZT (Hisil, Wong, Carter, Dawson 2008; a = -1). All formulas are

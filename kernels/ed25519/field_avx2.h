@@ -20,7 +20,7 @@ namespace {
 
 struct Avx2 {
   static constexpr std::size_t kLanes = 4;
-  static constexpr std::size_t kPair = 2;
+  static constexpr std::size_t kPair = 1;
   static constexpr std::size_t kCachedWords = 20;  ///< four coordinates of ten 32-bit limbs
   static constexpr std::size_t kAffineWords = 16;  ///< three, to whole cache lines
   using V = __m256i;

@@ -22,7 +22,7 @@ constexpr std::size_t kRandom = 500;
 #else
 constexpr std::size_t kRandom = 10000;
 #endif
-/// SPARKMILL_ED25519_RANDOM=1000000 is the long form.
+/// SPARKMILL_ED25519_RANDOM=1000000 is the long form, for the CPU rows and GPUs; PoCL would take hours.
 std::size_t random_count() {
   const char* text = std::getenv("SPARKMILL_ED25519_RANDOM");
   return text != nullptr ? std::strtoull(text, nullptr, 10) : kRandom;
@@ -267,6 +267,7 @@ TEST(Peers, RandomAndMutatedAsOpensslAndLibsodium) {
       valid += openssl.back();
     }
     for (Runner& r : runners()) {
+      if (total > kRandom && r.label.find("opencl") != std::string::npos) continue;
       EXPECT_EQ(run(*r.kernel, Policy::go, items, false).valid, openssl) << r.label << " from " << first;
       EXPECT_EQ(run(*r.kernel, Policy::dalek_strict, items, false).valid, sodium) << r.label << " from " << first;
     }
