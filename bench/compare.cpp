@@ -5,40 +5,19 @@
 #include <cmath>
 #include <cstdio>
 
-#include "base/file.h"
-#include "bench/machine_card.h"
 #include "bench/report.h"
 
 namespace sparkmill::bench {
 namespace {
 
-using nlohmann::json;
-constexpr std::uint64_t kMaxFile = 64u << 20;
 constexpr double kLeastNoise = 0.01;
 
-bool is_row(const json& row) {
-  return row.is_object() && row.contains("name") && row["name"].is_string() && row.contains("median") &&
-         row["median"].is_number() && row.contains("spread") && row["spread"].is_number();
-}
-
-const json* find_row(const json& rows, const std::string& name) {
-  for (const json& row : rows) {
-    if (row["name"] == name) return &row;
-  }
-  return nullptr;
-}
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-std::string line_of(const json& a, const json& b, int width) {
-  const std::string name = a["name"];
-  const Judgement j = judge(a["median"], a["spread"], b["median"], b["spread"], !ends_with(name, "overhead"));
+std::string line_of(const Measured& a, const Measured& b, int width) {
+  const Judgement j = judge(a.median, a.spread, b.median, b.spread, larger_is_better(a.name));
   const char* word = j.change == Change::same ? "same within noise" : j.change == Change::faster ? "faster" : "slower";
   char line[512];
-  std::snprintf(line, sizeof line, "%-*s %11s %11s  x %.3f  noise +- %.1f %%  %s\n", width, name.c_str(),
-                format_value(a["median"]).c_str(), format_value(b["median"]).c_str(), j.ratio, 100 * j.noise, word);
+  std::snprintf(line, sizeof line, "%-*s %11s %11s  x %.3f  noise +- %.1f %%  %s\n", width, a.name.c_str(),
+                format_value(a.median).c_str(), format_value(b.median).c_str(), j.ratio, 100 * j.noise, word);
   return line;
 }
 
@@ -55,35 +34,23 @@ Judgement judge(double old_median, double old_spread, double new_median, double 
   return j;
 }
 
-Result<nlohmann::json> read_results(const std::string& path) {
-  SPARKMILL_ASSIGN(const std::string text, read_text_file(path, kMaxFile));
-  json parsed = json::parse(text, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("rows") || !parsed["rows"].is_array() ||
-      !std::all_of(parsed["rows"].begin(), parsed["rows"].end(), is_row)) {
-    return fail(Status::bad_input, path + ": not a result file (no \"rows\" with name, median and spread)",
-                "write one with: sparkmill bench --json FILE");
-  }
-  return parsed;
-}
+bool larger_is_better(std::string_view name) { return !name.ends_with("overhead") && !name.ends_with("/ms"); }
 
-std::string compare(const nlohmann::json& older, const nlohmann::json& newer) {
-  const json &a = older["rows"], &b = newer["rows"];
+std::string compare(const ResultFile& older, const ResultFile& newer) {
   int width = 20;
-  for (const json& row : a) width = std::max(width, static_cast<int>(row["name"].get<std::string>().size()));
+  for (const Measured& row : older.rows) width = std::max(width, static_cast<int>(row.name.size()));
   std::string text, missing;
-  const std::string machines =
-      machine_difference(older.value("machine", json::object()), newer.value("machine", json::object()));
+  const std::string machines = machine_difference(older.machine, newer.machine);
   if (!machines.empty()) text += "different machines: " + machines + "\n";
-  for (const json& row : a) {
-    const json* other = find_row(b, row["name"]);
-    if (other == nullptr) {
-      missing += "only in the first: " + row["name"].get<std::string>() + "\n";
-    } else {
+  for (const Measured& row : older.rows) {
+    if (const Measured* other = newer.find(row.name)) {
       text += line_of(row, *other, width);
+    } else {
+      missing += "only in the first: " + row.name + "\n";
     }
   }
-  for (const json& row : b) {
-    if (find_row(a, row["name"]) == nullptr) missing += "only in the second: " + row["name"].get<std::string>() + "\n";
+  for (const Measured& row : newer.rows) {
+    if (older.find(row.name) == nullptr) missing += "only in the second: " + row.name + "\n";
   }
   return text + missing;
 }

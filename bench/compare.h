@@ -2,10 +2,10 @@
 // Two result files side by side, with a noise bound from the spread of their repetitions.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
-#include "base/result.h"
+#include "bench/result_file.h"
 
 namespace sparkmill::bench {
 
@@ -19,10 +19,10 @@ struct Judgement {
 };
 Judgement judge(double old_median, double old_spread, double new_median, double new_spread, bool larger_is_better);
 
-/// Reads a file that `sparkmill-bench --json` wrote. Errors: not_found, bad_input naming the file and what is missing.
-Result<nlohmann::json> read_results(const std::string& path);
+/// False for times ("…/ms") and overheads.
+bool larger_is_better(std::string_view name);
 
 /// The comparison as text: a line a row that both have, rows that only one has, and a warning when the machines differ.
-std::string compare(const nlohmann::json& older, const nlohmann::json& newer);
+std::string compare(const ResultFile& older, const ResultFile& newer);
 
 }  // namespace sparkmill::bench

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "bench/commit.h"
@@ -94,24 +95,6 @@ nlohmann::json machine_card(unsigned pinned_core) {
 #endif
         {"commit", kCommit}, {"time", utc_now()}, {"devices", devices()},
   };
-}
-
-std::string machine_difference(const nlohmann::json& a, const nlohmann::json& b) {
-  std::string text;
-  for (const char* key : {"cpu", "cpu_family", "cpu_model", "cores", "virtual"}) {
-    const json x = a.value(key, json()), y = b.value(key, json());
-    if (x != y) text += (text.empty() ? "" : "; ") + std::string(key) + ": " + x.dump() + " and " + y.dump();
-  }
-  const auto ids = [](const json& card) {
-    std::string list;
-    for (const json& d : card.value("devices", json::array())) {
-      const json name = d.value("name", json());
-      list += (list.empty() ? "" : ", ") + (name.is_string() ? name.get<std::string>() : "?");
-    }
-    return list;
-  };
-  if (ids(a) != ids(b)) text += (text.empty() ? "" : "; ") + ("devices: " + ids(a)) + " and " + ids(b);
-  return text;
 }
 
 }  // namespace sparkmill::bench

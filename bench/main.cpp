@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/file.h"
@@ -16,6 +17,7 @@
 #include "bench/kernels/tensority.h"
 #include "bench/machine_card.h"
 #include "bench/measure.h"
+#include "bench/page/page.h"
 #include "bench/report.h"
 
 namespace sparkmill::bench {
@@ -24,12 +26,15 @@ namespace {
 constexpr const char* kUsage =
     "usage: sparkmill bench [--json FILE] [--filter REGEX] [--list] [--repetitions N] [--seconds S] [--core N]\n"
     "       sparkmill bench compare A.json B.json\n"
+    "       sparkmill bench report DIR FILE|FOLDER...\n"
     "  --json FILE      results as JSON (\"-\": standard output)\n"
     "  --filter REGEX   only benchmarks whose name matches\n"
     "  --list           names of the benchmarks, nothing is run\n"
     "  --repetitions N  repetitions of each, 2 to 1000 (default 8; the first, cold one is not counted)\n"
     "  --seconds S      timed seconds a repetition, 0.001 to 60 (default 0.1)\n"
-    "  --core N         pin to this core (default: the last one allowed)\n";
+    "  --core N         pin to this core (default: the last one allowed)\n"
+    "  compare          two result files, line by line: faster, slower, or the same within noise\n"
+    "  report           DIR/index.html with the kernels of all result files side by side, and DIR/*.svg\n";
 
 struct Options {
   std::string json, filter = ".";
@@ -126,6 +131,19 @@ int run_compare(int argc, char** argv) {
   return 0;
 }
 
+int run_report(int argc, char** argv) {
+  if (argc < 4) return usage("report takes a folder for the page and at least one result file");
+  const std::vector<std::string> inputs(argv + 3, argv + argc);
+  const auto written = write_page(argv[2], inputs);
+  if (!written) {
+    std::fprintf(stderr, "sparkmill bench: %s\n%s\n", written.error().message.c_str(), written.error().hint.c_str());
+    return exit_code(written.status());
+  }
+  if (!written->empty()) std::fprintf(stderr, "no figures: %s\n", written->c_str());
+  std::printf("%s/index.html\n", argv[2]);
+  return 0;
+}
+
 /// Hands our options to Google Benchmark, which appends "/manual_time" to each name.
 void initialize(Options o) {
   if (!o.filter.empty() && o.filter.back() == '$') o.filter.insert(o.filter.size() - 1, "(/manual_time)");
@@ -199,6 +217,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (argc > 1 && std::strcmp(argv[1], "compare") == 0) return run_compare(argc, argv);
+  if (argc > 1 && std::strcmp(argv[1], "report") == 0) return run_report(argc, argv);
   Options options;
   if (const std::string problem = parse(argc, argv, options); !problem.empty()) return usage(problem);
   return run(options);

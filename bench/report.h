@@ -2,7 +2,7 @@
 // What a benchmark run found: rows with their samples, ratios, failures. One table for people, one JSON for programs.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

@@ -34,9 +34,9 @@ po::options_description describe(Options& o) {
   add("allow-remote", po::bool_switch(&s.allow_remote), "allow an address that is not loopback (no TLS yet)");
   add("port", po::value(&s.port)->default_value(8790), "port, 0 for any free one");
   add("interval-ms", po::value(&s.interval_ms)->default_value(s.interval_ms), "time between blocks");
-  add("pow", po::bool_switch(&s.proof_of_work), "blocks need a Tensority solution by the attached workers");
+  add("no-pow", "blocks come by a timer and need no Tensority solution; a ledger stays what it was made as");
   add("first-difficulty", po::value(&s.first_difficulty)->default_value(s.first_difficulty),
-      "with --pow: expected hashes of the first blocks; 0 chooses by the interval");
+      "expected hashes of the first blocks of a new ledger; 0 chooses by the interval");
   add("min-open-ms", po::value(&s.min_open_ms)->default_value(s.min_open_ms),
       "least time a worker has for its opening after the challenge");
   add("lease-ms", po::value(&s.lease_ms)->default_value(s.lease_ms), "time a worker has for a job before its commit");
@@ -85,6 +85,7 @@ int parse(int argc, char** argv, Options& o) {
     }
     o.node.blob_limit_bytes = megabytes << 20;
     o.node.generate = !vm.count("no-jobs");
+    o.node.proof_of_work = !vm.count("no-pow");
     o.node.data = o.data;
     log::configure(o.log);
   } catch (const po::error& e) {

@@ -18,9 +18,11 @@ struct Settings {
   bool allow_remote = false;           ///< listen on an address that is not loopback
   std::uint16_t port = 0;              ///< 0: any free one
   std::uint64_t interval_ms = 10'000;  ///< block interval; 2,000 in the demo
-  /// Blocks need a Tensority solution; a fallback block comes after six intervals without one. Off: a timer makes them.
-  bool proof_of_work = false;
-  std::uint64_t first_difficulty = 0;  ///< expected hashes of the first blocks; 0: 128 for each second of interval
+  /// Blocks need a Tensority solution; a fallback block comes after six intervals without one. Off: a timer makes them,
+  /// for nodes that only match. A ledger is one or the other for ever.
+  bool proof_of_work = true;
+  /// Expected hashes of the first blocks of a new ledger; 0: 16 for each second of the interval.
+  std::uint64_t first_difficulty = 0;
   std::uint64_t min_open_ms = 60'000;  ///< an opening is never due earlier than this after block h+3
   std::uint64_t lease_ms = 600'000;
   std::uint32_t openings = 128;  ///< k

@@ -50,9 +50,12 @@ struct App::Impl {
   bool paused = false;
   bool finishing = false;
   std::uint64_t paused_until_ms = 0;
+  std::optional<Done> ended;  ///< without a pipeline, which else knows it
 
   Done open(const keys::KeyFile& key);
   Done start_mining(const std::function<void(const std::string&)>& say);
+  void end(Done result);
+  void look_at_miner();
   void keep_house();
   void show_mode();
   void shut_down();
@@ -88,6 +91,15 @@ Done App::Impl::open(const keys::KeyFile& key) {
   if (!settings.hardware.tuned) settings.hardware.tuned = stored_tuning(*store, settings.backend, say);
   SPARKMILL_ASSIGN(scheduler, Scheduler::start(lanes, settings.hardware, state, clock, say));
 
+  if (settings.node_url.empty()) {
+    state.update([&](Snapshot& s) {
+      s.source.state = "none";
+      s.started_ms = clock.unix_ms();
+    });
+    SPARKMILL_TRY(start_mining(say));
+    keeper = std::thread([this] { keep_house(); });
+    return done();
+  }
   NodeLinkSettings node;
   node.url = settings.node_url;
   node.ca_file = settings.ca_file;
@@ -119,16 +131,38 @@ Done App::Impl::open(const keys::KeyFile& key) {
 
 Done App::Impl::start_mining(const std::function<void(const std::string&)>& say) {
   if (settings.mining == "off") return done();
+  if (!link && settings.mining != "pool" && settings.mining != "bytom") {
+    return fail(Status::bad_config, "mining: " + settings.mining + ", but no node is named");
+  }
   std::unique_ptr<mining::Source> source;
   if (settings.mining == "pool") {
     SPARKMILL_ASSIGN(source, mining::PoolSource::make(settings.pools));
   } else if (settings.mining == "bytom") {
     SPARKMILL_ASSIGN(source, mining::BytomSource::make(settings.bytom));
   } else {
-    source = std::make_unique<mining::NodeSource>(link);
+    source = std::make_unique<mining::NodeSource>(link, settings.mining == "auto");
   }
-  miner = std::make_unique<Miner>(*scheduler, state, say);
+  miner = std::make_unique<Miner>(*scheduler, *store, state, say, clock);
   return miner->start(std::move(source));
+}
+
+void App::Impl::end(Done result) {
+  if (pipeline) return pipeline->end(std::move(result));
+  std::lock_guard lock(mutex);
+  if (!ended) ended = std::move(result);
+  changed.notify_all();
+}
+
+/// Without a node mining is all there is, and its end the worker's.
+void App::Impl::look_at_miner() {
+  if (pipeline || !miner) return;
+  if (auto lost = miner->lost(settings.source_patience_ms)) return end(std::move(*lost));
+  bool leave = false;
+  {
+    std::lock_guard lock(mutex);
+    leave = finishing;
+  }
+  if (leave && miner->quiet()) end(done());
 }
 
 void App::Impl::show_mode() {
@@ -145,17 +179,18 @@ void App::Impl::keep_house() {
     if (paused && paused_until_ms != 0 && clock.unix_ms() >= paused_until_ms) {
       paused = false;
       paused_until_ms = 0;
-      pipeline->hold(false);
-      if (miner) miner->hold(false);
+      if (pipeline) pipeline->hold(false);
+      if (miner) miner->hold(finishing && !pipeline);
       show_mode();
     }
     lock.unlock();
     scheduler->publish();
-    pipeline->publish();
+    if (pipeline) pipeline->publish();
     if (miner) miner->publish();
+    look_at_miner();
     if (scheduler->dead()) {
-      pipeline->end(fail(Status::no_device, "every device is quarantined: " + scheduler->devices_text(),
-                         "`sparkmill devices --probe` says what each can do"));
+      end(fail(Status::no_device, "every device is quarantined: " + scheduler->devices_text(),
+               "`sparkmill devices --probe` says what each can do"));
     }
     lock.lock();
   }
@@ -210,7 +245,7 @@ Done App::pause(const std::string& device, std::uint64_t until_unix_ms) {
   std::lock_guard lock(impl_->mutex);
   impl_->paused = true;
   impl_->paused_until_ms = until_unix_ms == 0 ? 0 : std::max(impl_->paused_until_ms, until_unix_ms);
-  impl_->pipeline->hold(true);
+  if (impl_->pipeline) impl_->pipeline->hold(true);
   if (impl_->miner) impl_->miner->hold(true);
   impl_->show_mode();
   return done();
@@ -222,8 +257,10 @@ Done App::resume(const std::string& device) {
   std::lock_guard lock(impl_->mutex);
   impl_->paused = impl_->finishing = false;
   impl_->paused_until_ms = 0;
-  impl_->pipeline->finish(false);
-  impl_->pipeline->hold(false);
+  if (impl_->pipeline) {
+    impl_->pipeline->finish(false);
+    impl_->pipeline->hold(false);
+  }
   if (impl_->miner) impl_->miner->hold(false);
   impl_->show_mode();
   return done();
@@ -232,7 +269,11 @@ Done App::resume(const std::string& device) {
 Done App::finish() {
   std::lock_guard lock(impl_->mutex);
   impl_->finishing = true;
-  impl_->pipeline->finish(true);  // mining goes on: what is to be delivered may wait for the blocks that it makes
+  if (impl_->pipeline) {
+    impl_->pipeline->finish(true);  // mining goes on: what is to be delivered may wait for the blocks that it makes
+  } else {
+    impl_->miner->hold(true);
+  }
   impl_->show_mode();
   return done();
 }
@@ -240,15 +281,20 @@ Done App::finish() {
 Done App::finish(const std::string& device) { return device.empty() ? finish() : impl_->scheduler->finish(device); }
 
 void App::stop() {
-  impl_->pipeline->end(fail(Status::cancelled, "stopped on request"));
+  impl_->end(fail(Status::cancelled, "stopped on request"));
   impl_->shut_down();
 }
 
-std::uint64_t App::unfinished() const { return impl_->pipeline->unfinished(); }
+std::uint64_t App::unfinished() const { return impl_->pipeline ? impl_->pipeline->unfinished() : 0; }
 
-RunTotals App::totals() const { return impl_->pipeline->totals(); }
+RunTotals App::totals() const { return impl_->pipeline ? impl_->pipeline->totals() : RunTotals(); }
 
 Done App::wait() {
+  if (!impl_->pipeline) {
+    std::unique_lock lock(impl_->mutex);
+    impl_->changed.wait(lock, [&] { return impl_->ended.has_value(); });
+    return *impl_->ended;
+  }
   for (;;) {
     auto ended = impl_->pipeline->wait(1'000);
     if (!ended) continue;

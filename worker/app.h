@@ -22,7 +22,7 @@ namespace sparkmill::worker {
 /// What the worker needs to run; filled from the configuration (worker/config).
 struct AppSettings {
   std::filesystem::path data;  ///< store.sqlite, blobs/; locked against a second worker
-  std::string node_url;        ///< never empty here: the CLI starts the embedded node first
+  std::string node_url;        ///< empty: no node, only mining for a pool or a Bytom node
   std::string name;            ///< shown to the node's operator
   std::string ca_file;
   std::vector<std::string> devices;  ///< ids to use; empty: all
@@ -32,13 +32,15 @@ struct AppSettings {
   std::uint64_t blob_cache_bytes = 4ull << 30;
   unsigned jobs_in_flight = 3;   ///< leases held at once, so that challenge waits overlap with work
   std::uint64_t slice_ms = 250;  ///< aimed-at slice length per lane
-  /// "off"; "node": for the node, where its chain has proof of work; "pool"; "bytom".
+  /// "off"; "auto": for the node if its blocks need proof of work; "node": the same, and trouble if not; "pool";
+  /// "bytom".
   std::string mining = "off";
-  mining::PoolSourceSettings pools;           ///< of "pool"
-  mining::BytomSettings bytom;                ///< of "bytom"
-  double mining_weight = 1;                   ///< share of lane time beside jobs of other kinds, which have weight 1
-  std::uint64_t rounds = 0;                   ///< > 0: finish after that many receipts
-  std::uint64_t source_patience_ms = 0;       ///< > 0: give up (exit 6) when the node is unreachable that long
+  mining::PoolSourceSettings pools;  ///< of "pool"
+  mining::BytomSettings bytom;       ///< of "bytom"
+  double mining_weight = 1;          ///< share of lane time beside jobs of other kinds, which have weight 1
+  std::uint64_t rounds = 0;          ///< > 0: finish after that many receipts
+  /// > 0: give up (exit 6) when the node, or without one the source of mining work, is unreachable that long.
+  std::uint64_t source_patience_ms = 0;
   std::uint64_t store_patience_ms = 600'000;  ///< a disk that stays full that long ends the worker (exit 75)
   std::string node_key;  ///< 64 hex digits: the node's public key; empty: the one of the first contact is remembered
   std::string pin_name;  ///< under which that key is remembered; empty: the URL
@@ -57,7 +59,7 @@ class App {
   /// Control verbs, from CLI, API and signals. `device` empty: all.
   Done pause(const std::string& device, std::uint64_t until_unix_ms);
   Done resume(const std::string& device);
-  Done finish();  ///< take no new work, deliver everything, then end
+  Done finish();  ///< take no new work, deliver everything (without a node: shares that were found), then end
   /// That device takes no new slices until resumed; the worker goes on.
   Done finish(const std::string& device);
   void stop();  ///< end within one slice, keep everything for the next start
@@ -66,7 +68,8 @@ class App {
   std::uint64_t unfinished() const;
   RunTotals totals() const;
 
-  /// Blocks until it ended by itself (finish, rounds, patience) or stop() was called. The error says why it gave up.
+  /// Blocks until it ended by itself (finish, rounds, patience, and without a node: a source that refuses us) or stop()
+  /// was called. The error says why it gave up.
   Done wait();
 
  private:

@@ -170,6 +170,38 @@ void run_seed(benchmark::State& state) {
   state.counters["ms"] = 1e3 * median(seconds);
 }
 
+/// Sixteen seeds in turn and at once, for one seed. Processor time.
+void run_many_seeds(benchmark::State& state) {
+  constexpr std::size_t kSeeds = 16;
+  std::vector<Hash32> seeds(kSeeds);
+  std::vector<double> in_turn, at_once;
+  std::uint8_t turn = 0;
+  for (auto _ : state) {
+    ++turn;
+    for (std::size_t s = 0; s < kSeeds; ++s) seeds[s] = {static_cast<std::uint8_t>(s), turn};
+    std::vector<std::shared_ptr<const tensority::Epoch>> one_by_one, together;
+    in_turn.push_back(timed(thread_seconds, [&] {
+      for (const Hash32& seed : seeds) {
+        if (auto built = tensority::Epoch::build(seed)) one_by_one.push_back(std::move(*built));
+      }
+    }));
+    at_once.push_back(timed(thread_seconds, [&] {
+      if (auto built = tensority::Epoch::build_many(seeds)) together = std::move(*built);
+    }));
+    state.SetIterationTime(at_once.back());
+    const auto same = [](const auto& a, const auto& b) {
+      return std::equal(a->matrices().begin(), a->matrices().end(), b->matrices().begin());
+    };
+    if (together.size() != kSeeds ||
+        !std::equal(together.begin(), together.end(), one_by_one.begin(), one_by_one.end(), same)) {
+      return give_up(state, "tensority/seeds", "epochs that were built at once differ from single ones", true);
+    }
+  }
+  state.counters["ms"] = 1e3 * median(at_once) / kSeeds;
+  state.counters["single_ms"] = 1e3 * median(in_turn) / kSeeds;
+  state.counters["speedup"] = median(in_turn) / median(at_once);
+}
+
 /// An epoch into the form of a row: repacking or upload. Wall time.
 void run_prepare(benchmark::State& state, const Subject& subject) {
   std::vector<double> seconds;
@@ -204,6 +236,7 @@ void register_cpu(const Subject& subject, const std::vector<unsigned>& cores, bo
 
 void register_tensority(const std::vector<unsigned>& cores) {
   add("tensority/seed", run_seed);
+  add("tensority/16_seeds", run_many_seeds)->Iterations(1);
   bool best = true;  // rows come best first
   for (const Subject& subject : subjects(kernels::Family::tensority)) {
     if (subject.row->backend == kernels::Backend::reference) {

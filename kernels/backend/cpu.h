@@ -23,6 +23,9 @@ enum class Isa {
 /// For `amx` it also asks the system, once a process, to let us use the tiles.
 Probe probe_isa(Isa isa);
 
+/// Probe of plain code, which every processor runs: yes on the device "cpu".
+Probe probe_plain(const Device& device);
+
 /// Names of the instruction set bits found that matter here ("avx2 bmi2 avx512f ..."), for machine cards.
 std::string isa_names();
 

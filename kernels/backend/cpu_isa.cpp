@@ -122,6 +122,11 @@ Probe probe_isa(Isa isa) {
   return {true, std::string(label) + ": present in the processor and enabled by the operating system"};
 }
 
+Probe probe_plain(const Device& device) {
+  if (device.id != "cpu") return {false, "runs on the device \"cpu\" only"};
+  return {true, "plain scalar code, runs on every CPU"};
+}
+
 std::string isa_names() {
   std::string names;
   for (const Feature& f : kFeatures) {

@@ -2,6 +2,7 @@
 // The oracle: Ed25519 as reference.h writes it down, over five 51-bit limbs of plain 64-bit arithmetic.
 #include "kernels/ed25519/reference.h"
 
+#include "kernels/backend/cpu.h"
 #include "kernels/ed25519/rows.h"
 #include "kernels/ed25519/sha512.h"
 
@@ -161,17 +162,14 @@ class ReferenceKernel final : public Kernel {
   std::string row_id() const override { return "ed25519/reference"; }
 };
 
-kernels::Probe probe(const kernels::Device& device) {
-  if (device.id != "cpu") return {false, "runs on the device \"cpu\" only"};
-  return {true, "the oracle: runs everywhere, slowly"};
-}
-
 Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
   return std::unique_ptr<kernels::Kernel>(std::make_unique<ReferenceKernel>());
 }
 
 }  // namespace
 
-kernels::Row reference_row() { return {kernels::Family::ed25519, kernels::Backend::reference, "", 0, 1, probe, make}; }
+kernels::Row reference_row() {
+  return {kernels::Family::ed25519, kernels::Backend::reference, "", 0, 1, kernels::probe_plain, make};
+}
 
 }  // namespace sparkmill::ed25519

@@ -11,6 +11,7 @@
 #include "kernels/match/cuda_launch.h"
 #include "kernels/match/plan.h"
 #include "kernels/match/rows.h"
+#include "kernels/match/uploads.h"
 
 namespace sparkmill::match {
 namespace {
@@ -50,6 +51,7 @@ class CudaKernel final : public Kernel {
  public:
   static Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device);
   Done run(const Task& task, TileResults& out, const StopToken& stop) override;
+  std::string row_id() const override { return "match/cuda"; }
 
  private:
   CudaKernel() = default;
@@ -61,7 +63,6 @@ class CudaKernel final : public Kernel {
   Done collect(Run& run, Lane& lane);
   Done collect_pairs(Run& run, Lane& lane, std::uint64_t count);
   Result<const Upload*> upload(const Planes& planes, RowSpan span);
-  void make_room(std::uint64_t bytes);
 
   int ordinal_ = 0;
   std::uint64_t upload_limit_ = 0, memory_ = 0, clock_ = 0;
@@ -86,20 +87,6 @@ Result<std::unique_ptr<kernels::Kernel>> CudaKernel::make(const kernels::Device&
   return Result<std::unique_ptr<kernels::Kernel>>(std::move(k));
 }
 
-/// Frees the uploads that were not used for longest until `bytes` more fit under the limit.
-void CudaKernel::make_room(std::uint64_t bytes) {
-  std::uint64_t held = bytes;
-  for (const Upload& u : uploads_) held += u.rows.bytes();
-  while (held > upload_limit_) {
-    auto oldest = uploads_.end();
-    for (auto u = uploads_.begin(); u != uploads_.end(); ++u)
-      if (u->last_use < clock_ && (oldest == uploads_.end() || u->last_use < oldest->last_use)) oldest = u;
-    if (oldest == uploads_.end()) return;  // what is left is in use by this run
-    held -= oldest->rows.bytes();
-    uploads_.erase(oldest);
-  }
-}
-
 /// Rows of a known population go up whole when they fit, so that the next slice finds them; else only what is needed.
 Result<const Upload*> CudaKernel::upload(const Planes& planes, RowSpan span) {
   const std::uint64_t whole = std::uint64_t{planes.count} * (planes.n / 4);
@@ -112,7 +99,7 @@ Result<const Upload*> CudaKernel::upload(const Planes& planes, RowSpan span) {
     }
   }
   const std::size_t bytes = std::size_t{span.count} * (planes.n / 4);
-  make_room(bytes);
+  make_room(uploads_, bytes, upload_limit_, clock_);
   Upload u{planes.content_id, planes.rows, planes.n, span, {}, clock_};
   SPARKMILL_TRY(u.rows.reserve(bytes));
   SPARKMILL_TRY(copies_.upload(u.rows.as<std::uint8_t>(), planes.row(span.first), bytes));

@@ -9,6 +9,7 @@
 #include "kernels/backend/opencl.h"
 #include "kernels/match/plan.h"
 #include "kernels/match/rows.h"
+#include "kernels/match/uploads.h"
 
 // Texts embedded by kernels/backend/CMakeLists.txt.
 extern "C" {
@@ -76,6 +77,7 @@ class OpenclKernel final : public Kernel {
   }
 
   Done run(const Task& task, TileResults& out, const StopToken& stop) override;
+  std::string row_id() const override { return "match/opencl"; }
 
  private:
   /// What one run() carries from launch to launch.
@@ -96,7 +98,6 @@ class OpenclKernel final : public Kernel {
   Done launch_leaf(Run& run, std::uint32_t leaf, std::uint64_t tiles);
   Done collect(Run& run, std::uint64_t first, std::uint64_t tiles);
   Result<const Upload*> upload(const Planes& planes, RowSpan span);
-  void make_room(std::uint64_t bytes);
 
   std::shared_ptr<ocl::Context> context_;
   ocl::Function plain_, masked_, wsum_, combine_;
@@ -133,20 +134,6 @@ Done OpenclKernel::build() {
   return done();
 }
 
-/// Frees the uploads that were not used for longest until `bytes` more fit under the limit.
-void OpenclKernel::make_room(std::uint64_t bytes) {
-  std::uint64_t held = bytes;
-  for (const Upload& u : uploads_) held += u.rows.bytes();
-  while (held > upload_limit_) {
-    auto oldest = uploads_.end();
-    for (auto u = uploads_.begin(); u != uploads_.end(); ++u)
-      if (u->last_use < clock_ && (oldest == uploads_.end() || u->last_use < oldest->last_use)) oldest = u;
-    if (oldest == uploads_.end()) return;  // what is left is in use by this run
-    held -= oldest->rows.bytes();
-    uploads_.erase(oldest);
-  }
-}
-
 /// Rows of a known population go up whole when they fit, so that the next slice finds them; else only what is needed.
 Result<const Upload*> OpenclKernel::upload(const Planes& planes, RowSpan span) {
   const std::uint64_t whole = std::uint64_t{planes.count} * (planes.n / 4);
@@ -160,7 +147,7 @@ Result<const Upload*> OpenclKernel::upload(const Planes& planes, RowSpan span) {
     }
   }
   const std::size_t bytes = std::size_t{span.count} * (planes.n / 4);
-  make_room(bytes);
+  make_room(uploads_, bytes, upload_limit_, clock_);
   Upload u{planes.content_id, planes.rows, planes.n, span, {}, clock_};
   SPARKMILL_ASSIGN(u.rows, context_->buffer(bytes));
   SPARKMILL_TRY(context_->write(u.rows, 0, planes.row(span.first), bytes));

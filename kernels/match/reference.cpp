@@ -2,6 +2,7 @@
 // The oracle: the contract of match.h word for word, one pair after the other. No intrinsics, no threads.
 #include <string>
 
+#include "kernels/backend/cpu.h"
 #include "kernels/match/match.h"
 #include "kernels/match/rows.h"
 
@@ -62,17 +63,14 @@ class Reference final : public Kernel {
   std::vector<std::uint32_t> column_sums_;  ///< S_j of each leaf: arithmetic mod 2^32
 };
 
-kernels::Probe probe(const kernels::Device& device) {
-  if (device.id != "cpu") return {false, "runs on the device \"cpu\" only"};
-  return {true, "plain scalar code, runs on every CPU"};
-}
-
 Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
   return std::unique_ptr<kernels::Kernel>(std::make_unique<Reference>());
 }
 
 }  // namespace
 
-kernels::Row reference_row() { return {kernels::Family::match, kernels::Backend::reference, "", 0, 1, probe, make}; }
+kernels::Row reference_row() {
+  return {kernels::Family::match, kernels::Backend::reference, "", 0, 1, kernels::probe_plain, make};
+}
 
 }  // namespace sparkmill::match

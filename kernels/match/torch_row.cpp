@@ -23,6 +23,7 @@ class TorchKernel final : public Kernel {
  public:
   explicit TorchKernel(const SparkmillTorchApi* api) : api_(api) {}
   Done run(const Task& task, TileResults& out, const StopToken& stop) override;
+  std::string row_id() const override { return "match/torch"; }
 
  private:
   Result<Side> side(const Task& task, std::size_t field, bool users, std::uint32_t tile);
@@ -149,22 +150,11 @@ Done TorchKernel::run(const Task& task, TileResults& out, const StopToken& stop)
   return done();
 }
 
-kernels::Probe probe(const kernels::Device& device) {
-  if (device.backend != kernels::Backend::cpu) return {false, "runs on the device \"cpu\" only"};
-  std::string why;
-  const bool ok = kernels::torch_plugin(why) != nullptr;
-  return {ok, why};
-}
-
-Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
-  std::string why;
-  const SparkmillTorchApi* api = kernels::torch_plugin(why);
-  if (api == nullptr) return fail(Status::unsupported, why);
-  return Result<std::unique_ptr<kernels::Kernel>>(std::make_unique<TorchKernel>(api));
-}
-
 }  // namespace
 
-kernels::Row torch_row() { return {kernels::Family::match, kernels::Backend::torch, "", 15, 1, probe, make}; }
+kernels::Row torch_row() {
+  return {kernels::Family::match, kernels::Backend::torch,         "", 15, 1,
+          kernels::probe_torch,   kernels::make_torch<TorchKernel>};
+}
 
 }  // namespace sparkmill::match

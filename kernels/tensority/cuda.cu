@@ -99,6 +99,8 @@ cudaError_t launch_front(const FrontArgs& args, cudaStream_t stream) {
   return cudaGetLastError();
 }
 
+cudaError_t dot_attributes(cudaFuncAttributes& to) { return cudaFuncGetAttributes(&to, chain_dot); }
+
 cudaError_t launch_dot(const ChainArgs& args, cudaStream_t stream) {
   chain_dot<<<args.chains, kBlockThreads, 0, stream>>>(args);
   return cudaGetLastError();

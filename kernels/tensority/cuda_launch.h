@@ -37,6 +37,11 @@ inline constexpr sm_u32 kWgmmaSharedBytes = kRing * kMatrix + 64;
 /// To be called once per device before the wgmma form is launched there.
 cudaError_t prepare_wgmma();
 
+/// Registers and spilled bytes a thread of a form's chains, as the driver loaded them.
+cudaError_t dot_attributes(cudaFuncAttributes& to);
+cudaError_t mma_attributes(cudaFuncAttributes& to);
+cudaError_t wgmma_attributes(cudaFuncAttributes& to);
+
 /// Packs an epoch for the forms with tensor cores.
 cudaError_t launch_pack(const unsigned char* list, sm_u32* matrices, sm_u32* first, cudaStream_t stream);
 cudaError_t launch_front(const FrontArgs& args, cudaStream_t stream);

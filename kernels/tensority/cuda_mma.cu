@@ -136,6 +136,8 @@ __global__ void __launch_bounds__(kBlockThreads, 1) chain_mma(const ChainArgs ar
 
 }  // namespace
 
+cudaError_t mma_attributes(cudaFuncAttributes& to) { return cudaFuncGetAttributes(&to, chain_mma); }
+
 cudaError_t launch_mma(const ChainArgs& args, std::uint32_t processors, cudaStream_t stream) {
   const sm_u32 blocks = args.chains < processors ? args.chains : processors;
   chain_mma<<<blocks, kBlockThreads, 0, stream>>>(args);

@@ -133,17 +133,10 @@ Result<std::unique_ptr<CudaKernel>> CudaKernel::open(const kernels::Device& devi
   return k;
 }
 
-/// The epoch on the device; of the two places the one not used last is overwritten.
+/// The epoch on the device.
 Result<Upload*> CudaKernel::upload(const Epoch& epoch) {
-  Upload* to = &uploads_[0];
-  for (Upload& u : uploads_) {
-    if (u.last_use != 0 && u.seed == epoch.seed()) {
-      u.last_use = ++clock_;
-      return &u;
-    }
-    if (u.last_use < to->last_use) to = &u;
-  }
-  to->last_use = 0;  // not to be found if the upload fails
+  const auto [to, there] = place_of(uploads_, epoch.seed(), clock_);
+  if (there) return to;
   const bool packed = form_ != CudaForm::dot;
   SPARKMILL_TRY(to->matrices.reserve(kListBytes));
   if (packed) {
@@ -338,6 +331,18 @@ Done CudaKernel::check_answers(const Epoch& epoch) {
   return done();
 }
 
+/// "multiplies with wgmma, 168 registers a thread, nothing spilled".
+std::string report(CudaForm form) {
+  cudaFuncAttributes of{};
+  const cudaError_t asked = form == CudaForm::wgmma ? device::wgmma_attributes(of)
+                            : form == CudaForm::mma ? device::mma_attributes(of)
+                                                    : device::dot_attributes(of);
+  std::string text = fmt::format("multiplies with {}", name(form));
+  if (asked != cudaSuccess) return text;
+  text += fmt::format(", {} registers a thread, ", of.numRegs);
+  return text + (of.localSizeBytes == 0 ? "nothing spilled" : fmt::format("{} bytes spilled", of.localSizeBytes));
+}
+
 /// The fastest form that gives right answers. One that does not costs speed and a sentence, not the row.
 Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) {
   SPARKMILL_ASSIGN(const int ordinal, cu::find_ordinal(device));
@@ -349,8 +354,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) {
     Result<std::unique_ptr<CudaKernel>> k = CudaKernel::open(device, form);
     Done tested = k ? (*k)->check_answers(*epoch) : Done(k.error());
     if (tested) {
-      (*k)->set_note(refused.empty() ? fmt::format("multiplies with {}", name(form))
-                                     : fmt::format("multiplies with {}, because {}", name(form), refused));
+      (*k)->set_note(report(form) + (refused.empty() ? "" : ", because " + refused));
       return Result<std::unique_ptr<kernels::Kernel>>(std::move(*k));
     }
     refused += (refused.empty() ? "" : "; ") + tested.error().message;

@@ -200,6 +200,8 @@ cudaError_t prepare_wgmma() {
                               static_cast<int>(kWgmmaSharedBytes));
 }
 
+cudaError_t wgmma_attributes(cudaFuncAttributes& to) { return cudaFuncGetAttributes(&to, chain_wgmma); }
+
 cudaError_t launch_wgmma(const ChainArgs& args, std::uint32_t processors, cudaStream_t stream) {
   const sm_u32 blocks = args.chains < processors ? args.chains : processors;
   chain_wgmma<<<blocks, kBlockThreads, kWgmmaSharedBytes, stream>>>(args);

@@ -30,6 +30,25 @@ class Pace {
   double seconds_;
 };
 
+/// Where a device keeps an epoch: the place that has it (`there`), else the one not used last, emptied. `clock` is the
+/// row's own; `Upload` has `seed` and `last_use` (0: empty).
+template <class Upload>
+struct Place {
+  Upload* upload;
+  bool there;
+};
+template <class Upload>
+Place<Upload> place_of(Upload (&uploads)[2], const Hash32& seed, std::uint64_t& clock) {
+  for (Upload& u : uploads) {
+    if (u.last_use == 0 || u.seed != seed) continue;
+    u.last_use = ++clock;
+    return {&u, true};
+  }
+  Upload& to = uploads[uploads[1].last_use < uploads[0].last_use ? 1 : 0];
+  to.last_use = 0;  // not to be found if the upload fails
+  return {&to, false};
+}
+
 /// a as a number below b.
 inline bool below(const Hash32& a, const Hash32& b) {
   sm_u64 x[4], y[4];

@@ -26,7 +26,7 @@ Result<std::shared_ptr<const Epoch>> EpochCache::get(const Hash32& seed, const S
     built_.wait_for(lock, std::chrono::milliseconds(10));
   }
   lock.unlock();
-  auto epoch = Epoch::build(seed, stop);
+  auto epoch = build_(seed, stop);
   lock.lock();
   building_.erase(seed);
   built_.notify_all();
@@ -34,6 +34,37 @@ Result<std::shared_ptr<const Epoch>> EpochCache::get(const Hash32& seed, const S
   epochs_.insert(epochs_.begin(), *epoch);
   if (epochs_.size() > kKept) epochs_.resize(kKept);
   return *epoch;
+}
+
+EpochCache::~EpochCache() {
+  stop_.request_stop();
+  {
+    const std::lock_guard lock(mutex_);
+    wanted_changed_.notify_all();
+  }
+  if (preparing_.joinable()) preparing_.join();
+}
+
+void EpochCache::prepare(const Hash32& seed) {
+  const std::lock_guard lock(mutex_);
+  const bool here = std::any_of(epochs_.begin(), epochs_.end(), [&](const auto& e) { return e->seed() == seed; });
+  if (here || building_.count(seed) != 0 || stop_.stop_requested()) return;
+  wanted_ = seed;
+  wanted_changed_.notify_all();
+  if (!preparing_.joinable()) preparing_ = std::thread([this] { prepare_loop(); });
+}
+
+void EpochCache::prepare_loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wanted_changed_.wait(lock, [this] { return wanted_ || stop_.stop_requested(); });
+    if (stop_.stop_requested()) return;
+    const Hash32 seed = *wanted_;
+    wanted_.reset();
+    lock.unlock();
+    (void)get(seed, stop_.token());  // who asks for it in earnest gets the error
+    lock.lock();
+  }
 }
 
 EpochCache& epochs() {

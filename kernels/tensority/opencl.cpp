@@ -68,6 +68,11 @@ class OpenclKernel final : public Kernel {
   Result<SearchResult> search(const SearchTask& task, const StopToken& stop) override;
   std::size_t batch() const override { return batch_; }
   std::string row_id() const override { return "tensority/opencl"; }
+  std::string note() const override {
+    return columns_  ? "computes 32 columns at a time"
+           : packed_ ? "multiplies with packed dot products"
+                     : "multiplies byte by byte";
+  }
 
  private:
   OpenclKernel() = default;
@@ -79,7 +84,7 @@ class OpenclKernel final : public Kernel {
 
   std::shared_ptr<ocl::Context> context_;
   ocl::Function front_, chain_, tail_, last_, collect_;
-  bool columns_ = false;
+  bool columns_ = false, packed_ = false;
   std::size_t batch_ = 1, chain_items_ = kItems;
   Pace pace_{1, kSteps, kLaunchSeconds};
   Upload uploads_[2];
@@ -106,7 +111,8 @@ Result<std::unique_ptr<kernels::Kernel>> OpenclKernel::make(const kernels::Devic
         ocl::device_text(*cl, f.id, CL_DEVICE_EXTENSIONS).find("cl_khr_integer_dot_product") != std::string::npos;
   }
   // A driver may name the extension and still not compile it for this version of the language.
-  if (!packed_dot || k->columns_ || !k->build(true)) SPARKMILL_TRY(k->build(false));
+  k->packed_ = packed_dot && !k->columns_ && k->build(true).ok();
+  if (!k->packed_) SPARKMILL_TRY(k->build(false));
   SPARKMILL_TRY(k->reserve());
   return Result<std::unique_ptr<kernels::Kernel>>(std::move(k));
 }
@@ -146,17 +152,10 @@ Done OpenclKernel::reserve() {
   return done();
 }
 
-/// The epoch's list on the device; of the two places the one not used last is overwritten.
+/// The epoch's list on the device.
 Result<Upload*> OpenclKernel::upload(const Epoch& epoch) {
-  Upload* to = &uploads_[0];
-  for (Upload& u : uploads_) {
-    if (u.last_use != 0 && u.seed == epoch.seed()) {
-      u.last_use = ++clock_;
-      return &u;
-    }
-    if (u.last_use < to->last_use) to = &u;
-  }
-  to->last_use = 0;  // not to be found if the upload fails
+  const auto [to, there] = place_of(uploads_, epoch.seed(), clock_);
+  if (there) return to;
   SPARKMILL_TRY(context_->reserve(to->list, kListBytes));
   if (columns_) {
     std::vector<std::int8_t> packed(kListBytes);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The oracle of the family: the specification word for word.
 #include "kernels/tensority/reference.h"
+#include "kernels/backend/cpu.h"
 
 #include <bit>
 #include <memory>
@@ -177,11 +178,6 @@ class Reference final : public Kernel {
   reference::Matrix result_{};
 };
 
-kernels::Probe probe(const kernels::Device& device) {
-  if (device.id != "cpu") return {false, "runs on the device \"cpu\" only"};
-  return {true, "plain scalar code, runs on every CPU"};
-}
-
 Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
   return std::unique_ptr<kernels::Kernel>(std::make_unique<Reference>());
 }
@@ -189,7 +185,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
 }  // namespace
 
 kernels::Row reference_row() {
-  return {kernels::Family::tensority, kernels::Backend::reference, "", 0, 1, probe, make};
+  return {kernels::Family::tensority, kernels::Backend::reference, "", 0, 1, kernels::probe_plain, make};
 }
 
 }  // namespace sparkmill::tensority

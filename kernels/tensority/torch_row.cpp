@@ -60,22 +60,11 @@ Done TorchKernel::hash(const Epoch& epoch, std::span<const Hash32> headers, std:
   return done();
 }
 
-kernels::Probe probe(const kernels::Device& device) {
-  if (device.backend != kernels::Backend::cpu) return {false, "runs on the device \"cpu\" only"};
-  std::string why;
-  const bool ok = kernels::torch_plugin(why) != nullptr;
-  return {ok, why};
-}
-
-Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
-  std::string why;
-  const SparkmillTorchApi* api = kernels::torch_plugin(why);
-  if (api == nullptr) return fail(Status::unsupported, why);
-  return Result<std::unique_ptr<kernels::Kernel>>(std::make_unique<TorchKernel>(api));
-}
-
 }  // namespace
 
-kernels::Row torch_row() { return {kernels::Family::tensority, kernels::Backend::torch, "", 15, 1, probe, make}; }
+kernels::Row torch_row() {
+  return {kernels::Family::tensority, kernels::Backend::torch,         "", 15, 1,
+          kernels::probe_torch,       kernels::make_torch<TorchKernel>};
+}
 
 }  // namespace sparkmill::tensority

@@ -122,12 +122,25 @@ Done Ledger::prepare(std::uint64_t now_ms) {
 }
 
 Done Ledger::check_chain_params() {
-  const Bytes wanted = encode_chain(options_.chain);
   const auto stored = get_meta("chain");
   if (!stored) {
-    put_meta("chain", wanted);
-  } else if (*stored != wanted) {
-    const std::uint64_t interval = ByteReader(*stored).u64();
+    put_meta("chain", encode_chain(options_.chain));
+    return done();
+  }
+  ByteReader reader(*stored);
+  const std::uint64_t interval = reader.u64();
+  reader.u32();
+  const std::uint64_t bits = reader.u64();
+  const bool works = bits != kNoWorkBits;
+  if (works != (options_.chain.bits != kNoWorkBits)) {
+    const std::string where = "ledger in " + options_.folder.string();
+    return works ? fail(Status::bad_config, where + ": its blocks need proof of work, which is switched off here",
+                        "start it without --no-pow, or name a new data folder")
+                 : fail(Status::bad_config, where + ": it was made without proof of work, and a chain stays what it is",
+                        "start it with --no-pow, or name a new data folder; this one is left as it is");
+  }
+  options_.chain.bits = bits;  // first difficulty: of new ledgers only
+  if (*stored != encode_chain(options_.chain)) {
     return fail(Status::bad_config,
                 "ledger: its chain has other parameters (block interval " + std::to_string(interval) + " ms)",
                 "use the interval and the key files that it was made with, or a new data folder");

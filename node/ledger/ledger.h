@@ -92,7 +92,7 @@ struct LedgerStats {
 
 struct LedgerOptions {
   std::filesystem::path folder;
-  ChainParams chain;            ///< must equal what the ledger was made with; foundation and operations too
+  ChainParams chain;            ///< must equal what the ledger was made with, but for the first difficulty in `bits`
   keys::PublicKey requester{};  ///< the generator's own account
   std::uint64_t requester_allowance_microcobble = 1'000'000'000'000'000;  ///< 10^9 cobblestones, given once
   std::uint64_t lease_ms = 600'000;
@@ -108,7 +108,7 @@ class Ledger {
  public:
   /// Opens or creates `folder`/ledger.sqlite and the beacon chain beside it; block 0 is made at creation. Deadlines
   /// that ran while no node was up are moved by the time since the last block. Errors: locked, corrupt, bad_config
-  /// (another chain), io_error, no_space.
+  /// (another chain, or one with and one without proof of work), io_error, no_space.
   static Result<std::unique_ptr<Ledger>> open(LedgerOptions options, const keys::SigningKey& receipt_key,
                                               std::uint64_t now_ms);
 

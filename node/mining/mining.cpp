@@ -20,6 +20,8 @@ namespace {
 /// More nonces than any device searches between two blocks; 2^23 leases of a header fit below 2^63.
 constexpr std::uint64_t kNoncesALease = std::uint64_t{1} << 40;
 constexpr std::uint64_t kLeaseMs = 3'600'000;
+/// A share later than so many blocks belongs to a lease that is forgotten.
+constexpr std::size_t kPastHeaders = 16;
 
 }  // namespace
 
@@ -53,16 +55,19 @@ Done Mining::renew() {
   }
   SPARKMILL_ASSIGN(next->epoch, tensority::epochs().get(next->seed));
   next->block = chain::target_from_bits(next->header.bits);
-  SPARKMILL_ASSIGN(const std::uint64_t share_bits, chain::scale_bits(next->header.bits, settings_.shares_a_block, 1));
+  const double shares = chain::expected_hashes(next->block) / static_cast<double>(settings_.least_share_hashes);
+  const auto wanted = static_cast<std::int64_t>(std::clamp(shares, 1.0, static_cast<double>(settings_.shares_a_block)));
+  SPARKMILL_ASSIGN(const std::uint64_t share_bits, chain::scale_bits(next->header.bits, wanted, 1));
   next->share = chain::target_from_bits(share_bits);
   const double expected = std::round(chain::expected_hashes(next->share));
   next->hashes_a_share = expected < 1      ? 1
                          : expected > 1e18 ? std::uint64_t{1} << 60
                                            : static_cast<std::uint64_t>(expected);
   next->since_ms = time_.steady_ms();
-  past_.clear();
   if (now_) {
-    for (const auto& [id, range] : now_->ranges) past_.insert(id);
+    past_.emplace_front();
+    for (const auto& [id, range] : now_->ranges) past_.front().insert(id);
+    if (past_.size() > kPastHeaders) past_.pop_back();
   }
   now_ = std::move(next);
   renewed_.notify_all();
@@ -127,7 +132,11 @@ Result<protocol::SolutionAnswer> Mining::solve(const keys::PublicKey& worker, co
   const std::shared_ptr<Header> header = now_;
   answer.height = header->header.height;
   const auto range = header->ranges.find(solution.lease_id);
-  if (range == header->ranges.end()) return no(past_.count(solution.lease_id) ? "stale" : "unknown_lease");
+  if (range == header->ranges.end()) {
+    const bool past =
+        std::any_of(past_.begin(), past_.end(), [&](const auto& ids) { return ids.count(solution.lease_id); });
+    return no(past ? "stale" : "unknown_lease");
+  }
   if (range->second.worker != worker) return no("unknown_lease");
   if (solution.nonce - range->second.first >= kNoncesALease) return no("out_of_range");
   if (range->second.nonces.count(solution.nonce)) return no("duplicate");
@@ -146,6 +155,7 @@ Result<protocol::SolutionAnswer> Mining::solve(const keys::PublicKey& worker, co
   solved.nonce = solution.nonce;
   SPARKMILL_ASSIGN(const AppendedBlock block, ledger_.append_solved(solved, shares()));
   answer.block = true;
+  fallbacks_ = 0;
   SPARKMILL_TRY(renew());
   lock.unlock();
   log::get("node")->info("block {} found by worker {}", block.block.height, to_hex(worker).substr(0, 16));
@@ -170,9 +180,11 @@ Done Mining::tick() {
   const std::uint64_t nonce = ByteReader(random_array<8>()).u64() >> 1;
   SPARKMILL_ASSIGN(const AppendedBlock block, ledger_.append_fallback(time_.now_ms(), nonce, shares()));
   SPARKMILL_TRY(renew());
+  // A chain nobody mines for (its worker is paused, say) has nothing but these: one warning is enough.
+  const auto level = fallbacks_++ == 0 ? spdlog::level::warn : spdlog::level::debug;
   lock.unlock();
-  log::get("node")->warn("block {}: nobody solved it for {} intervals; made without work, the difficulty halves",
-                         block.block.height, params_.fallback_intervals);
+  log::get("node")->log(level, "block {}: nobody solved it for {} intervals; made without work, the difficulty halves",
+                        block.block.height, params_.fallback_intervals);
   on_block_(block);
   return done();
 }

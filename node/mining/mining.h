@@ -6,6 +6,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -20,7 +21,8 @@ namespace sparkmill::node {
 
 struct MiningSettings {
   std::uint64_t interval_ms = 10'000;
-  std::uint32_t shares_a_block = 16;      ///< share targets are this many times the block's
+  std::uint32_t shares_a_block = 16;      ///< share targets are this many times the block's ...
+  std::uint64_t least_share_hashes = 32;  ///< ... but no share is easier: it is hashed twice more, there and here
   std::uint32_t leases_of_a_worker = 16;  ///< of one header
   std::uint32_t leases_of_a_header = 4096;
 };
@@ -82,7 +84,8 @@ class Mining {
   std::mutex mutex_;
   std::condition_variable renewed_;
   std::shared_ptr<Header> now_;
-  std::set<Id16> past_;  ///< leases of the header before: their nonces are stale, not unknown
+  std::deque<std::set<Id16>> past_;  ///< leases of the last headers, newest first: their nonces are stale, not unknown
+  std::uint64_t fallbacks_ = 0;      ///< in a row
   bool stopping_ = false;
 };
 

@@ -37,9 +37,9 @@ struct Registration {
   std::vector<std::string> devices;  ///< "cpu: AMD EPYC, 2 lanes, match/cpu/avx512"
 };
 
-/// POST /v1/leases. Texts: at most 16 kinds of 32 bytes, 64 devices of 256 bytes, a name of 128 bytes; max 1 to 16.
-inline constexpr std::size_t kMaxHeldLeases = 256;
+inline constexpr std::size_t kMaxHeldLeases = 256;  ///< named in a LeaseRequest
 
+/// POST /v1/leases. Texts: at most 16 kinds of 32 bytes, 64 devices of 256 bytes, a name of 128 bytes; max 1 to 16.
 struct LeaseRequest {
   std::vector<std::string> kinds;
   std::uint32_t max = 1;
@@ -109,14 +109,14 @@ struct Block {
   Hash32 previous{};
   Hash32 receipts_root{};
   std::uint64_t time_ms = 0;
-  std::uint64_t nonce = 0;  ///< 63 random bits until Tensority
+  std::uint64_t nonce = 0;  ///< solves the block; 63 random bits of a fallback block or without proof of work
   Hash32 beacon_secret{};   ///< s_h, revealed with the block
   Hash32 beacon{};
   std::uint64_t reward_units = 0;  ///< emission of this block, 1e-8 BTK
   std::uint32_t receipts = 0;
   bool fallback = false;
   Hash32 beacon_anchor{};  ///< beacon chain in force for the next block: its secret hashes down to this
-  std::uint64_t bits = 0;  ///< difficulty; a value that every nonce meets until Tensority
+  std::uint64_t bits = 0;  ///< difficulty; 0x2100000000ffffff, which all results meet, without proof of work
 };
 
 /// GET /v1/events (server-sent). `block`: to_json(Block). `challenge`: {"lease_id", "height"}, sent when block

@@ -166,7 +166,7 @@ Response Routes::take_leases(const Request& request) {
 Response Routes::take_search(const keys::PublicKey& worker, const protocol::LeaseRequest& ask) {
   if (c_.mining == nullptr) {
     return error_response(fail(Status::unsupported, "this chain has no proof of work: its blocks come by a timer",
-                               "attach to a node that was made with --pow"));
+                               "attach to a node that was made without --no-pow"));
   }
   const Seat seat(waiting_leases_, kMaxWaitingLeases);
   auto lease = c_.mining->lease(worker, ask.held, seat.ok ? ask.wait_ms : 0);

@@ -12,7 +12,7 @@ port = free_port()
 moments = random.Random(20260101)  # the same moments every time
 node = Node(home, port, requests=2048, users=2048)
 node.ready()
-run = ("--node", node.url, "--slice-ms", "20")
+run = ("--node", node.url, "--slice-ms", "20", "--mining", "off")
 
 key = None
 killed_in = {}

@@ -98,7 +98,7 @@ class Node(Process):
         settings = dict(interval_ms=200, min_open_ms=60000, requests=1024, users=1024, n=512, predicate="face.dot>=180",
                         seed="e2e", queue_ahead=3, log_level="warn")
         settings.update(options)
-        args = [NODE, "--data", self.data, "--port", str(port)]
+        args = [NODE, "--data", self.data, "--port", str(port), "--no-pow"]
         for key, value in settings.items():
             args += ["--" + key.replace("_", "-"), str(value)]
         super().__init__(args, home)

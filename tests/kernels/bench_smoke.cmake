@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Runs sparkmill-bench in its shortest form, compares its file with itself, and tries wrong arguments.
+# Runs sparkmill-bench in its shortest form, compares its file with itself, makes a page of it, and tries wrong arguments.
 execute_process(COMMAND ${BENCH} --json ${OUT} --repetitions 2 --seconds 0.001 RESULT_VARIABLE code ERROR_VARIABLE err)
 if(NOT code EQUAL 0)
   message(FATAL_ERROR "exit ${code}\n${err}")
@@ -19,7 +19,13 @@ execute_process(COMMAND ${BENCH} compare ${OUT} ${OUT} RESULT_VARIABLE code OUTP
 if(NOT code EQUAL 0 OR NOT out MATCHES "same within noise" OR out MATCHES "faster|slower|different machines")
   message(FATAL_ERROR "comparing a file with itself: exit ${code}\n${out}")
 endif()
-foreach(arguments "--nonsense" "--repetitions;x" "--filter;no_such_benchmark" "compare;one" "--core;100000")
+execute_process(COMMAND ${BENCH} report ${OUT}.page ${OUT} ${OUT} RESULT_VARIABLE code ERROR_VARIABLE err)
+file(READ ${OUT}.page/index.html page)
+file(REMOVE_RECURSE ${OUT}.page)
+if(NOT code EQUAL 0 OR NOT page MATCHES "tensority/reference/hashes_per_s" OR NOT page MATCHES "the machine of run 1")
+  message(FATAL_ERROR "the page of a file: exit ${code}\n${err}")
+endif()
+foreach(arguments "--nonsense" "--repetitions;x" "--filter;no_such_benchmark" "compare;one" "report;folder" "--core;100000")
   execute_process(COMMAND ${BENCH} ${arguments} RESULT_VARIABLE code ERROR_VARIABLE err OUTPUT_QUIET)
   if(NOT code EQUAL 2)
     message(FATAL_ERROR "${arguments}: exit ${code}, expected 2\n${err}")

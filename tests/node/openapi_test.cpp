@@ -52,6 +52,7 @@ class OpenApiTest : public ::testing::Test {
   OpenApiTest() {
     Settings s;
     s.data = folder_.path();
+    s.proof_of_work = false;
     s.interval_ms = 100;
     s.min_open_ms = 20'000;
     s.job_requests = 512;
@@ -88,7 +89,6 @@ class OpenApiTest : public ::testing::Test {
   void mine(const std::string& solution) {
     Settings s;
     s.data = folder_.path() / "pow";
-    s.proof_of_work = true;
     s.generate = false;
     auto node = Node::start(s);
     ASSERT_TRUE(node.ok()) << node.error().message;

@@ -10,7 +10,7 @@ import time
 import urllib.request
 
 NODE = sys.argv[1]
-SMALL = ["--port", "0", "--no-jobs", "--interval-ms", "100", "--min-open-ms", "2000"]
+SMALL = ["--port", "0", "--no-jobs", "--no-pow", "--interval-ms", "100", "--min-open-ms", "2000"]
 failures = []
 
 
@@ -80,7 +80,11 @@ with tempfile.TemporaryDirectory() as top:
     expect("after kill -9 too", info(url)["height"] >= again["height"])
     node.send_signal(signal.SIGINT)
     expect("SIGINT ends with 0", node.wait(20) == 0)
-    changed = run("--data", folder, "--no-jobs", "--interval-ms", "200")
+    changed = run("--data", folder, "--no-jobs", "--no-pow", "--interval-ms", "200")
     expect("another interval is refused", changed.returncode == 3 and "interval" in changed.stderr, changed.stderr)
+
+    other = run("--data", folder, "--no-jobs", "--interval-ms", "100")
+    expect("a ledger without proof of work is not opened as one with it", other.returncode == 3
+           and folder in other.stderr and "--no-pow" in other.stderr, other.stderr)
 
 sys.exit(1 if failures else 0)

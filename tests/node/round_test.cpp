@@ -26,6 +26,7 @@ constexpr std::uint8_t kBob = 2;
 Settings small_settings(const std::filesystem::path& folder) {
   Settings s;
   s.data = folder;
+  s.proof_of_work = false;
   s.interval_ms = 100;
   s.min_open_ms = 20'000;
   s.lease_ms = 60'000;

@@ -19,6 +19,7 @@ inline std::uint16_t port_of(const std::string& url) {
 struct Town {
   explicit Town(const Clock& c = system_clock()) : clock(c) {
     settings.data = folder.path() / "node";
+    settings.proof_of_work = false;
     settings.interval_ms = 200;
     settings.min_open_ms = 20'000;
     settings.job_requests = 1024;

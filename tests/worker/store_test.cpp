@@ -165,6 +165,56 @@ TEST(Store, MovesADamagedFileAsideAndNeverDeletesIt) {
   }
 }
 
+TEST(Store, SharesAreCountedOnceAndNeverSentTwice) {
+  TempFolder folder;
+  const auto file = folder.path() / "store.sqlite";
+  const auto share = [](unsigned n) { return ShareRow{{static_cast<std::uint8_t>(n)}, "pool", "cpu", 7, n}; };
+  {
+    auto store = Store::open(file);
+    ASSERT_TRUE(store) << store.error().message;
+    for (unsigned n : {1u, 2u, 3u, 4u, 5u}) EXPECT_TRUE(*(*store)->begin_share(share(n)));
+    EXPECT_FALSE(*(*store)->begin_share(share(1)));
+    ASSERT_TRUE((*store)->end_share({1}, {"accepted", "", "", true}));
+    ASSERT_TRUE((*store)->end_share({1}, {"rejected", "other", "", false})) << "comes too late to count";
+    ASSERT_TRUE((*store)->end_share({2}, {"rejected", "low_difficulty", "Low Difficulty Share", true}));
+    ASSERT_TRUE((*store)->end_share({3}, {"stale", "job_gone", "", false}));
+    ASSERT_TRUE((*store)->drop_share({4}));
+    ASSERT_TRUE((*store)->drop_share({3})) << "has ended";
+  }
+  auto store = Store::open(file);  // 5 had no answer when the program was killed
+  ASSERT_TRUE(store);
+  EXPECT_EQ(*(*store)->close_open_shares(), 1u);
+  EXPECT_EQ(*(*store)->close_open_shares(), 0u);
+  const auto totals = (*store)->share_totals();
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(totals->accepted, 1u);
+  EXPECT_EQ(totals->rejected, 1u);
+  EXPECT_EQ(totals->stale, 1u);
+  EXPECT_EQ(totals->unknown, 1u);
+  EXPECT_EQ(totals->blocks, 1u) << "of accepted ones";
+  const std::map<std::string, std::uint64_t> reasons{
+      {"rejected.low_difficulty", 1}, {"stale.job_gone", 1}, {"unknown.line_broke", 1}};
+  EXPECT_EQ(totals->reasons, reasons);
+  for (unsigned n : {1u, 2u, 3u, 5u}) EXPECT_FALSE(*(*store)->begin_share(share(n))) << n;
+  EXPECT_TRUE(*(*store)->begin_share(share(4))) << "never left";
+}
+
+TEST(Store, AnOlderSchemaIsBroughtUp) {
+  TempFolder folder;
+  const auto file = folder.path() / "store.sqlite";
+  ASSERT_TRUE((*Store::open(file))->add_lease(lease_row(1)));
+  {
+    auto db = sqlite::Database::open(file, true);
+    ASSERT_TRUE(db);
+    (*db)->exec("DROP TABLE shares");
+    (*db)->exec("PRAGMA user_version = 1");
+  }
+  auto store = Store::open(file);
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_EQ((*store)->unfinished()->size(), 1u);
+  EXPECT_TRUE(*(*store)->begin_share({{1}, "pool", "cpu", 7, 1}));
+}
+
 TEST(Store, LeavesANewerSchemaAlone) {
   TempFolder folder;
   const auto file = folder.path() / "store.sqlite";

@@ -133,7 +133,12 @@ void check_api(Lines& lines, const config::Config& config) {
 
 void check_node(Lines& lines, const config::Config& config) {
   const std::string node = config.text("node");
+  const std::string mining = config.text("mining");
+  if (node.empty() && (mining == "pool" || mining == "bytom")) {
+    return lines.ok("node", "none named: `run` mines for a " + mining + " only");
+  }
   if (node.empty()) return lines.ok("node", "none named: `run` starts the embedded demo node");
+  if (node == "demo") return lines.ok("node", "the embedded demo node, which `run` starts");
   http::ClientOptions options;
   options.timeout_ms = 5'000;
   options.body_limit = 64u << 10;

@@ -25,6 +25,7 @@ struct RowReport {
   const Row* row;
   bool ok;
   std::string why;
+  std::string note;  ///< how it runs here, where it had a choice
   bool self_test_failed;
 };
 
@@ -39,12 +40,14 @@ std::vector<RowReport> rows_of(const Device& device, bool probe) {
   for (const Row& row : kernels::rows()) {
     if (!belongs(row, device)) continue;
     const kernels::Probe p = row.probe(device);
-    RowReport r{&row, p.ok, p.why, false};
-    if (p.ok && probe) {
-      const auto made = kernels::make_tested(row, device);
+    RowReport r{&row, p.ok, p.why, {}, false};
+    // What a CUDA row will run is decided, and checked, when it is made.
+    if (p.ok && (probe || row.backend == Backend::cuda)) {
+      const auto made = probe ? kernels::make_tested(row, device) : row.make(device);
       r.ok = made.ok();
       r.self_test_failed = !made && made.error().code == Status::self_test_failed;
-      r.why = made ? p.why + " Known answers: passed." : made.error().message;
+      r.why = made ? p.why + (probe ? ". Known answers: passed" : "") : made.error().message;
+      if (made) r.note = (*made)->note();
     }
     out.push_back(std::move(r));
   }
@@ -54,7 +57,8 @@ std::vector<RowReport> rows_of(const Device& device, bool probe) {
 nlohmann::ordered_json device_json(const Device& d, const std::vector<RowReport>& rows) {
   const auto known = [](const std::string& s) { return s.empty() ? nlohmann::json(nullptr) : nlohmann::json(s); };
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const RowReport& r : rows) list.push_back({{"row", r.row->id()}, {"runs", r.ok}, {"why", r.why}});
+  for (const RowReport& r : rows)
+    list.push_back({{"row", r.row->id()}, {"runs", r.ok}, {"why", r.why}, {"note", known(r.note)}});
   return {{"id", d.id},
           {"backend", kernels::name(d.backend)},
           {"name", known(d.name)},
@@ -70,8 +74,10 @@ void print_device(const Device& d, const std::vector<RowReport>& rows) {
   if (!d.driver.empty()) line += ", " + d.driver;
   if (d.memory_bytes != 0) line += ", " + std::to_string(d.memory_bytes >> 20) + " MiB";
   std::printf("%s, %u lanes\n", line.c_str(), d.lanes);
-  for (const RowReport& r : rows)
-    std::printf("  %-3s %-22s %s\n", r.ok ? "yes" : "no", r.row->id().c_str(), r.why.c_str());
+  for (const RowReport& r : rows) {
+    const std::string why = r.note.empty() ? r.why : r.why + "; " + r.note;
+    std::printf("  %-3s %-22s %s\n", r.ok ? "yes" : "no", r.row->id().c_str(), why.c_str());
+  }
 }
 
 }  // namespace

@@ -83,12 +83,16 @@ std::string progress_text(const worker::Snapshot& s) {
       ++waiting;
     }
   }
-  double rate = 0;
-  for (const worker::DeviceState& d : s.devices) rate += d.rate.s10;
-  if (out.empty() && waiting == 0) return s.mode == "running" ? "" : s.mode;
+  double rate = 0, hashes = 0;
+  for (const worker::DeviceState& d : s.devices) rate += d.rate.s10, hashes += d.hash_rate.s10;
+  const std::string mining = !s.mining.on
+                                 ? ""
+                                 : fmt::format("mining {}: {} hashes/s, {} shares accepted, {} blocks", s.mining.state,
+                                               short_number(hashes), s.mining.accepted, s.mining.blocks);
+  if (out.empty() && waiting == 0) return s.mode == "running" ? mining : s.mode;
   if (out.empty()) out = "nothing to compute";
-  return fmt::format("{}; {} job(s) wait for challenge or receipt; {} pairs/s over 10 s; height {}", out, waiting,
-                     short_number(rate), s.source.height);
+  return fmt::format("{}; {} job(s) wait for challenge or receipt; {} pairs/s over 10 s; height {}{}{}", out, waiting,
+                     short_number(rate), s.source.height, mining.empty() ? "" : "; ", mining);
 }
 
 /// SIGINT and SIGTERM on a thread of its own: the first asks for a stop, the second ends at once.
@@ -154,17 +158,23 @@ Result<keys::KeyFile> open_key(const config::Config& config, Console& console) {
 Result<std::unique_ptr<node::Node>> embedded_node(const config::Config& config, worker::AppSettings& settings,
                                                   Console& console) {
   node::Settings demo;
-  // Two chains: one with proof of work, one without.
-  demo.data = settings.data / (settings.mining == "node" ? "node-pow" : "node");
+  // Two chains: one with proof of work, one without, for workers that do not mine for it.
+  demo.proof_of_work = settings.mining == "auto" || settings.mining == "node";
+  demo.data = settings.data / (demo.proof_of_work ? "node-pow" : "node");
+  std::error_code ec;
+  if (demo.proof_of_work && !std::filesystem::exists(demo.data, ec) &&
+      std::filesystem::exists(settings.data / "node", ec)) {
+    console.say("blocks of the demo node need proof of work now: a new chain begins in " + demo.data.string() +
+                "; the one without stays where it is, `--mining off` goes on with it");
+  }
   demo.interval_ms = config.number("demo.interval_ms");
-  demo.proof_of_work = settings.mining == "node";
-  demo.generate = settings.mining == "off" || settings.mining == "node";  // a pool's miner asked for no demo jobs
   demo.min_open_ms = 60'000;
   demo.job_requests = static_cast<std::uint32_t>(config.number("demo.requests"));
   demo.job_users = static_cast<std::uint32_t>(config.number("demo.users"));
   demo.job_predicate = config.text("demo.predicate");
   demo.queue_ahead = settings.jobs_in_flight + 1;
-  console.say("no node named: starting the built-in demo node in " + demo.data.string() +
+  console.say(std::string(settings.node_url.empty() ? "no node named: " : "") + "starting the built-in demo node in " +
+              demo.data.string() +
               "; it makes small jobs of real faces hidden in a synthetic population, and its credit is for show");
   auto node = node::Node::start(demo);
   if (!node) return node;
@@ -174,9 +184,19 @@ Result<std::unique_ptr<node::Node>> embedded_node(const config::Config& config, 
   return node;
 }
 
-int summary(const worker::RunTotals& t, Console& console) {
+void mining_summary(const worker::MiningState& m, Console& console) {
+  if (!m.on) return;
+  console.say(fmt::format(
+      "summary: mining for {}: {} nonces tried; in all runs {} share(s) accepted, {} stale, {} rejected, {} "
+      "unknown; {} block(s) found",
+      m.source, m.hashes, m.accepted, m.stale, m.rejected, m.unknown, m.blocks));
+}
+
+int summary(const worker::RunTotals& t, const worker::Snapshot& s, Console& console) {
   const double seconds = static_cast<double>(t.wall_us) / 1e6;
   console.progress("");
+  mining_summary(s.mining, console);
+  if (s.source.state == "none") return 0;  // no node
   console.say(fmt::format("summary: {} job(s) accepted, {} refused, {} given up; {} matching pair(s) found", t.accepted,
                           t.rejected, t.stale + t.wrong, t.answers));
   console.say(
@@ -192,11 +212,11 @@ int summary(const worker::RunTotals& t, Console& console) {
   return 0;
 }
 
-int end_code(const Done& result, worker::App& app, bool stopped, Console& console) {
-  if (result) return summary(app.totals(), console);
+int end_code(const Done& result, worker::App& app, const worker::Snapshot& s, bool stopped, Console& console) {
+  if (result) return summary(app.totals(), s, console);
   const std::uint64_t left = app.unfinished();
   if (result.status() == Status::cancelled || stopped) {
-    summary(app.totals(), console);
+    summary(app.totals(), s, console);
     console.say(left == 0 ? "stopped; nothing is unfinished"
                           : fmt::format("stopped; {} unfinished job(s) are kept, start again to go on", left));
     return left == 0 ? 0 : kCheckpointExit;
@@ -212,8 +232,9 @@ const OwnOption kOwn[] = {
 const Usage kUsage{
     "run",
     "",
-    "Takes jobs from a node, runs them on every device, proves and delivers them. Without --node it starts "
-    "a built-in demo node. Ctrl-C stops within one slice and keeps everything; twice ends at once.",
+    "Takes jobs from a node, runs them on every device, proves and delivers them, and mines for it where its blocks "
+    "need that. Without --node it starts a built-in demo node, unless it mines for a pool or a Bytom node. Ctrl-C "
+    "stops within one slice and keeps everything; twice ends at once.",
     kOwn,
     0,
     true};
@@ -280,7 +301,7 @@ int serve(const Args& args, const config::Config& config, worker::AppSettings se
   done = true;
   progress.join();
   api.stop();
-  return end_code(result, running, stopped, console);
+  return end_code(result, running, state.snapshot(), stopped, console);
 }
 
 }  // namespace
@@ -304,7 +325,8 @@ int run_run(std::span<const std::string> arguments) {
   if (!key) return report("run", key.error());
   console.say("worker key " + to_hex(key->role("envelope").public_key()));
   std::unique_ptr<node::Node> node;
-  if (settings->node_url.empty()) {
+  const bool elsewhere = settings->mining == "pool" || settings->mining == "bytom";
+  if (settings->node_url == "demo" || (settings->node_url.empty() && !elsewhere)) {
     auto started = embedded_node(*config, *settings, console);
     if (!started) {
       const int code = report("run", started.error());

@@ -91,7 +91,7 @@ Result<std::string> normal(const Option& option, const std::string& raw, const s
     }
     default: break;
   }
-  if (option.name == "node" && !raw.empty()) {
+  if (option.name == "node" && !raw.empty() && raw != "demo") {
     if (auto url = http::Url::parse(raw); !url) return wrong(option, raw, source, url.error().message);
   }
   return raw;
@@ -372,10 +372,17 @@ Done mining_settings(const Config& config, worker::AppSettings& s) {
     pool.user = config.text("pool.user");
     pool.pass = config.text("pool.pass");
     pool.ca_file = s.ca_file;
+    pool.keepalive = config.text("pool.keepalive");
+    pool.keepalive_s = config.number("pool.keepalive_s");
     if (order == "little") pool.order = mining::stratum::NonceOrder::little;
     if (order == "big") pool.order = mining::stratum::NonceOrder::big;
     s.pools.pools.push_back(std::move(pool));
   }
+  s.pools.retries = static_cast<unsigned>(config.number("pool.retries"));
+  s.pools.backoff_max_ms = config.number("pool.backoff_max_s") * 1000;
+  s.pools.return_after_ms = config.number("pool.return_after_s") * 1000;
+  s.pools.answer_timeout_ms = config.number("pool.answer_timeout_s") * 1000;
+  s.pools.silence_ms = config.number("pool.silence_s") * 1000;
   s.pools.agent = "sparkmill/" SPARKMILL_VERSION;
   if (s.mining == "pool" && s.pools.pools.empty()) {
     return fail(Status::bad_config, "mining: pool, but pool.url is empty",
@@ -384,8 +391,16 @@ Done mining_settings(const Config& config, worker::AppSettings& s) {
   if (s.mining == "pool" && config.text("pool.user").empty()) {
     return fail(Status::bad_config, "mining: pool, but pool.user is empty", "the account or wallet that is to be paid");
   }
+  const bool node = s.mining != "pool" && s.mining != "bytom";
+  if (!node && s.node_url.empty() && s.rounds != 0) {
+    return fail(Status::bad_config, "rounds: counts receipts of a node, and mining for a " + s.mining + " uses none",
+                "leave it out, or name a node: --node URL, or --node demo");
+  }
   s.bytom.url = config.text("bytom.url");
   s.bytom.ca_file = s.ca_file;
+  s.bytom.json = config.flag("bytom.json");
+  s.bytom.poll_ms = config.number("bytom.poll_ms");
+  s.bytom.refresh_ms = config.number("bytom.refresh_s") * 1000;
   if (const auto file = config.path("bytom.token_file"); s.mining == "bytom" && !file.empty()) {
     SPARKMILL_ASSIGN(std::string token, read_text_file(file, 4096));
     s.bytom.token = token.substr(0, token.find_first_of("\r\n"));

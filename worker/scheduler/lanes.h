@@ -20,7 +20,7 @@ struct Scheduler::Run {
   StopSource cancel;
   std::mutex
       done_mutex;  ///< keeps `done` from being called twice at a time; never taken with the scheduler's mutex held
-  const std::function<Done(const job::Slice&, Bytes)>* done = nullptr;
+  const Scheduler::DoneBy* done = nullptr;
 
   bool over() const { return running == 0 && (error || pending.empty()); }
 };

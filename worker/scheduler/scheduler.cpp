@@ -81,6 +81,14 @@ Result<std::unique_ptr<Scheduler>> Scheduler::start(SchedulerSettings settings, 
 
 Done Scheduler::run(const job::Work& work, std::span<const job::Slice> slices, std::uint64_t deadline_ms,
                     const std::function<Done(const job::Slice&, Bytes)>& done, const StopToken& stop) {
+  const DoneBy by = [&done](const job::Slice& slice, Bytes result, const std::string&) {
+    return done(slice, std::move(result));
+  };
+  return run(work, slices, deadline_ms, by, stop);
+}
+
+Done Scheduler::run(const job::Work& work, std::span<const job::Slice> slices, std::uint64_t deadline_ms,
+                    const DoneBy& done, const StopToken& stop) {
   Run run;
   run.work = &work;
   run.deadline_ms = deadline_ms;
@@ -297,7 +305,7 @@ void Scheduler::settle(Lane& lane, Run& run, const job::Slice& slice, Result<Byt
   std::optional<Error> error;
   if (result) {
     std::lock_guard guard(run.done_mutex);
-    auto handed = (*run.done)(slice, std::move(*result));
+    auto handed = (*run.done)(slice, std::move(*result), lane.device->info.id);
     if (!handed) error = handed.error();
   } else {
     error = result.error();

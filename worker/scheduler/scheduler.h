@@ -58,6 +58,10 @@ class Scheduler {
   /// Errors: cancelled (stop token, or the scheduler stops), what `done` returned, what a slice returned.
   Done run(const job::Work& work, std::span<const job::Slice> slices, std::uint64_t deadline_ms,
            const std::function<Done(const job::Slice&, Bytes)>& done, const StopToken& stop);
+  /// The same, and `done` hears which device ran the slice.
+  using DoneBy = std::function<Done(const job::Slice& slice, Bytes result, const std::string& device)>;
+  Done run(const job::Work& work, std::span<const job::Slice> slices, std::uint64_t deadline_ms, const DoneBy& done,
+           const StopToken& stop);
 
   /// Size of a slice that takes about slice_ms on one lane, for a job of that many units.
   std::uint64_t target_units(kernels::Family family, std::uint64_t total_units) const;

@@ -50,6 +50,7 @@ std::string_view name(SourcePhase phase) {
     case SourcePhase::waiting: return "waiting";
     case SourcePhase::unreachable: return "unreachable";
     case SourcePhase::refused: return "refused";
+    case SourcePhase::idle: return "idle";
     case SourcePhase::stopped: return "stopped";
   }
   return "stopped";

@@ -105,6 +105,7 @@ enum class SourcePhase : std::uint8_t {
   waiting,      ///< connected, no job yet
   unreachable,  ///< tried, failed, tries again
   refused,      ///< the source does not want us; trying again would not help
+  idle,         ///< the source has no work of this kind, and nobody insisted on it
   stopped
 };
 std::string_view name(SourcePhase phase);

@@ -34,7 +34,8 @@ ShareReason reason_of(const std::string& word) {
 
 }  // namespace
 
-NodeSource::NodeSource(std::shared_ptr<worker::NodeLink> link) : link_(std::move(link)) {
+NodeSource::NodeSource(std::shared_ptr<worker::NodeLink> link, bool if_needed)
+    : link_(std::move(link)), if_needed_(if_needed) {
   report_.name = link_->settings().url;
 }
 
@@ -167,7 +168,9 @@ void NodeSource::lost(const Error& error) {
     if (stopping_) return;
     if (report_.detail != error.message) log::get("source")->debug("mining: {}", error.message);
     had_work = report_.phase == SourcePhase::connected;
-    report_.phase = error.code == Status::unsupported ? SourcePhase::refused : SourcePhase::unreachable;
+    report_.phase = error.code != Status::unsupported ? SourcePhase::unreachable
+                    : if_needed_                      ? SourcePhase::idle
+                                                      : SourcePhase::refused;
     report_.detail = error.message;
     known_.clear();  // the searches of a node that was away are over: their leases live in its memory only
   }

@@ -16,7 +16,8 @@ namespace sparkmill::mining {
 class NodeSource final : public Source {
  public:
   /// `link` is shared with whoever else talks to the node; the worker must be enlisted there before a search is given.
-  explicit NodeSource(std::shared_ptr<worker::NodeLink> link);
+  /// `if_needed`: a node whose blocks need no proof of work is no trouble, but leaves this source idle.
+  explicit NodeSource(std::shared_ptr<worker::NodeLink> link, bool if_needed = false);
   ~NodeSource() override;
 
   Done start(Listener& listener) override;
@@ -45,6 +46,7 @@ class NodeSource final : public Source {
   void rest(std::uint64_t ms);
 
   std::shared_ptr<worker::NodeLink> link_;
+  const bool if_needed_;
   StopSource stop_;
   Listener* listener_ = nullptr;
   std::thread searching_, submitting_;

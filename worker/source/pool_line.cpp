@@ -21,7 +21,7 @@ PoolLine::PoolLine(std::size_t index, LineSettings settings, std::unique_ptr<Str
       counters_(counters),
       clock_(clock),
       observer_(observer),
-      backoff_(std::move(random)) {}
+      backoff_(std::move(random), settings_.backoff_max_ms) {}
 
 void PoolLine::want(bool wanted) {
   if (wanted_.exchange(wanted) != wanted) wake();

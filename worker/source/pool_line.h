@@ -18,6 +18,7 @@ struct LineSettings {
   Login login;
   std::string keepalive;                     ///< method to call when the line was silent; empty: never
   std::uint64_t keepalive_ms = 60'000;       ///< silence after which it is called
+  std::uint64_t backoff_max_ms = 60'000;     ///< longest wait between two tries
   std::uint64_t login_timeout_ms = 15'000;   ///< from connecting to the answer
   std::uint64_t job_timeout_ms = 60'000;     ///< and to the first job
   std::uint64_t answer_timeout_ms = 30'000;  ///< a share unanswered that long: the line is dead

@@ -35,6 +35,7 @@ Result<stratum::LineSettings> line_settings(const PoolSourceSettings& all, const
   s.login = {pool.user, pool.pass, all.agent, pool.order};
   s.keepalive = pool.keepalive;
   s.keepalive_ms = pool.keepalive_s * 1000;
+  s.backoff_max_ms = all.backoff_max_ms;
   s.answer_timeout_ms = all.answer_timeout_ms;
   s.silence_ms = all.silence_ms;
   return s;

@@ -24,6 +24,7 @@ struct PoolSourceSettings {
   std::vector<PoolSettings> pools;         ///< first choice first
   std::string agent;                       ///< program/version, shown to the pool
   unsigned retries = 3;                    ///< failures in a row after which the next pool is tried too
+  std::uint64_t backoff_max_ms = 60'000;   ///< longest wait between two tries
   std::uint64_t return_after_ms = 60'000;  ///< a better pool must have been good that long before it is used again
   std::uint64_t answer_timeout_ms = 30'000;
   std::uint64_t silence_ms = 900'000;

@@ -75,6 +75,15 @@ Json source_json(const SourceState& s) {
 
 Json mining_json(const MiningState& m) {
   if (!m.on) return nullptr;
+  Json devices = Json::array();
+  for (const DeviceShareState& d : m.devices) {
+    devices.push_back({{"id", d.id},
+                       {"accepted", d.accepted},
+                       {"stale", d.stale},
+                       {"rejected", d.rejected},
+                       {"unknown", d.unknown},
+                       {"wrong", d.wrong}});
+  }
   return {{"source", known(m.source)},
           {"state", m.state},
           {"detail", known(m.detail)},
@@ -90,6 +99,8 @@ Json mining_json(const MiningState& m) {
             {"unknown", m.unknown},
             {"wrong", m.wrong},
             {"too_late", m.too_late}}},
+          {"reasons", m.reasons.empty() ? Json::object() : Json(m.reasons)},
+          {"devices", devices},
           {"blocks", m.blocks},
           {"latency_ms", known(m.latency_ms)},
           {"switches", m.switches}};

@@ -119,6 +119,19 @@ void add_mining(Page& page, const MiningState& m) {
   page.sample(static_cast<double>(m.unknown), {{"end", "unknown"}});
   page.sample(static_cast<double>(m.wrong), {{"end", "wrong"}});
   page.sample(static_cast<double>(m.too_late), {{"end", "too_late"}});
+  page.metric("mining_share_reasons_total", "counter", "Shares that were not accepted, by end and reason.");
+  for (const auto& [what, count] : m.reasons) {
+    const std::size_t dot = what.find('.');
+    page.sample(static_cast<double>(count), {{"end", what.substr(0, dot)}, {"reason", what.substr(dot + 1)}});
+  }
+  page.metric("mining_device_shares_total", "counter", "Shares of each device since the start, by how they ended.");
+  for (const DeviceShareState& d : m.devices) {
+    page.sample(static_cast<double>(d.accepted), {{"device", d.id}, {"end", "accepted"}});
+    page.sample(static_cast<double>(d.stale), {{"device", d.id}, {"end", "stale"}});
+    page.sample(static_cast<double>(d.rejected), {{"device", d.id}, {"end", "rejected"}});
+    page.sample(static_cast<double>(d.unknown), {{"device", d.id}, {"end", "unknown"}});
+    page.sample(static_cast<double>(d.wrong), {{"device", d.id}, {"end", "wrong"}});
+  }
   page.one("mining_blocks_total", "counter", "Accepted shares that made a block.", static_cast<double>(m.blocks));
   page.metric("mining_share_difficulty_hashes", "gauge", "Hashes expected for a share.");
   if (m.share_difficulty != 0) page.sample(m.share_difficulty);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -64,7 +65,7 @@ struct JobState {
 
 struct SourceState {
   std::string name;                  ///< URL
-  std::string state = "connecting";  ///< connecting, connected, unreachable, refused
+  std::string state = "connecting";  ///< connecting, connected, unreachable, refused; none: mining only
   std::string detail;
   std::uint64_t latency_ms = 0;
   std::uint64_t switches = 0;
@@ -73,11 +74,18 @@ struct SourceState {
   bool operator_trusted = true;
 };
 
-/// Search for proofs of work, whatever the source.
+/// Shares of one device since the start of the program.
+struct DeviceShareState {
+  std::string id;
+  std::uint64_t accepted = 0, stale = 0, rejected = 0, unknown = 0;
+  std::uint64_t wrong = 0;
+};
+
+/// Search for proofs of work, whatever the source. Shares and blocks are counted over the life of the store.
 struct MiningState {
   bool on = false;
   std::string source;  ///< URL without credentials
-  std::string state;   ///< connecting, connected, waiting, unreachable, refused, stopped
+  std::string state;   ///< connecting, connected, waiting, unreachable, refused, idle, stopped
   std::string detail;
   std::uint64_t height = 0;
   double share_difficulty = 0;  ///< hashes expected
@@ -85,8 +93,10 @@ struct MiningState {
   std::uint64_t hashes = 0;
   std::uint64_t submitted = 0, accepted = 0, stale = 0, rejected = 0, unknown = 0;  ///< shares
   std::uint64_t blocks = 0;
-  std::uint64_t wrong = 0;     ///< not confirmed by another row, not sent
-  std::uint64_t too_late = 0;  ///< found after their job was over, not sent
+  std::map<std::string, std::uint64_t> reasons;  ///< "rejected.low_difficulty", "stale.job_gone", ...
+  std::vector<DeviceShareState> devices;         ///< those that found something
+  std::uint64_t wrong = 0;                       ///< not confirmed by another row, not sent
+  std::uint64_t too_late = 0;                    ///< found after their job was over, not sent
   std::uint64_t latency_ms = 0;
   std::uint64_t switches = 0;
 };

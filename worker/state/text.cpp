@@ -103,6 +103,7 @@ std::string to_text(const Snapshot& s, const Clock& clock, bool color) {
   w.reasons(s.reasons, now);
   std::string source = s.source.name.empty() ? "none yet" : safe(s.source.name);
   source += ", " + w.state(s.source.state);
+  if (s.source.state == "none") source = "no node, mining only";
   if (s.source.state == "connected") source += fmt::format(", {} ms", s.source.latency_ms);
   if (s.source.height != 0) source += fmt::format(", block {}", s.source.height);
   if (!s.source.node_pub.empty() && s.source.operator_trusted) source += ", receipts are operator-trusted";

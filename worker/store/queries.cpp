@@ -7,6 +7,8 @@ namespace sparkmill::worker {
 
 namespace {
 
+constexpr std::int64_t kSharesKept = 1 << 16;  // their sources forgot them long ago
+
 template <std::size_t N>
 std::array<std::uint8_t, N> array_of(const Bytes& bytes) {
   std::array<std::uint8_t, N> out{};
@@ -19,6 +21,12 @@ void count(sqlite::Database& db, std::string_view name, std::uint64_t by) {
   db.prepare("INSERT INTO counters(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = value + ?2")
       .all(name, by)
       .run();
+}
+
+void count_share(sqlite::Database& db, const std::string& end, const std::string& reason, bool block,
+                 std::uint64_t by) {
+  count(db, "share." + end + (reason.empty() ? "" : "." + reason), by);
+  if (block && end == "accepted") count(db, "share.blocks", by);
 }
 
 /// Work in progress of a lease is worth nothing once its receipt is there or it was given up.
@@ -251,6 +259,75 @@ Result<std::uint64_t> Store::receipt_count() {
     n = s.step() ? static_cast<std::uint64_t>(s.integer(0)) : 0;
   }));
   return n;
+}
+
+Result<bool> Store::begin_share(const ShareRow& share) {
+  bool fresh = false;
+  SPARKMILL_TRY(call([&](sqlite::Database& db) {
+    db.prepare("INSERT OR IGNORE INTO shares(id, source, device, height, nonce, at_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+        .all(ByteView(share.id), std::string_view(share.source), std::string_view(share.device), share.height,
+             share.nonce, clock_.unix_ms())
+        .run();
+    fresh = db.changes() == 1;
+    if (!fresh) return;
+    db.prepare("DELETE FROM shares WHERE seq <= (SELECT max(seq) FROM shares) - ?1 AND state <> 'open'")
+        .all(kSharesKept)
+        .run();
+  }));
+  return fresh;
+}
+
+Done Store::end_share(const Hash32& id, const ShareResult& result) {
+  return enqueue({[id, result](sqlite::Database& db) {
+                    db.prepare(
+                          "UPDATE shares SET state = ?2, reason = ?3, words = ?4, block = ?5 WHERE id = ?1 AND state = "
+                          "'open'")
+                        .all(ByteView(id), std::string_view(result.end), std::string_view(result.reason),
+                             std::string_view(result.words), result.block)
+                        .run();
+                    if (db.changes() == 1) count_share(db, result.end, result.reason, result.block, 1);
+                  },
+                  256, nullptr});
+}
+
+Done Store::drop_share(const Hash32& id) {
+  return enqueue({[id](sqlite::Database& db) {
+                    db.prepare("DELETE FROM shares WHERE id = ?1 AND state = 'open'").all(ByteView(id)).run();
+                  },
+                  128, nullptr});
+}
+
+Result<std::uint64_t> Store::close_open_shares() {
+  std::uint64_t closed = 0;
+  SPARKMILL_TRY(call([&](sqlite::Database& db) {
+    db.exec("UPDATE shares SET state = 'unknown', reason = 'line_broke' WHERE state = 'open'");
+    closed = static_cast<std::uint64_t>(db.changes());
+    if (closed != 0) count_share(db, "unknown", "line_broke", false, closed);
+  }));
+  return closed;
+}
+
+Result<ShareTotals> Store::share_totals() {
+  ShareTotals out;
+  SPARKMILL_TRY(call([&](sqlite::Database& db) {
+    out = {};
+    sqlite::Statement s = db.prepare("SELECT name, value FROM counters WHERE name LIKE 'share.%'");
+    while (s.step()) {
+      const std::string name = s.str(0).substr(std::string_view("share.").size());
+      const auto value = static_cast<std::uint64_t>(s.integer(1));
+      if (name == "blocks") {
+        out.blocks = value;
+        continue;
+      }
+      const std::string end = name.substr(0, name.find('.'));
+      if (end == "accepted") out.accepted += value;
+      if (end == "stale") out.stale += value;
+      if (end == "rejected") out.rejected += value;
+      if (end == "unknown") out.unknown += value;
+      if (end != name) out.reasons[name] = value;
+    }
+  }));
+  return out;
 }
 
 Result<std::vector<TuningRow>> Store::tuning() {

@@ -32,6 +32,16 @@ CREATE TABLE tuning(
 CREATE TABLE nodes(url TEXT PRIMARY KEY, node_pub BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
+// Version 2: shares of mining work. `id` is the hash of the header with its nonce.
+// `state` is "open" until an answer is known, then how it ended (ShareEnd).
+constexpr char kShares[] = R"sql(
+CREATE TABLE shares(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE, source TEXT NOT NULL, device TEXT NOT NULL,
+  height INTEGER NOT NULL, nonce INTEGER NOT NULL, at_ms INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open',
+  reason TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '', block INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX shares_open ON shares(state) WHERE state = 'open';
+)sql";
+
 std::int64_t single(sqlite::Database& db, std::string_view sql) {
   sqlite::Statement s = db.prepare(sql);
   return s.step() ? s.integer(0) : 0;
@@ -57,6 +67,7 @@ Done migrate(sqlite::Database& db, const std::string& name) {
   }
   sqlite::Transaction transaction(db);
   if (version < 1) db.exec(kTables);
+  if (version < 2) db.exec(kShares);
   db.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
   transaction.commit();
   return done();

@@ -68,6 +68,30 @@ struct Counters {
   std::uint64_t credit_microcobble = 0;
 };
 
+/// A solution on its way to a source of mining work.
+struct ShareRow {
+  Hash32 id{};  ///< hash of the header with its nonce
+  std::string source;
+  std::string device;
+  std::uint64_t height = 0;
+  std::uint64_t nonce = 0;
+};
+
+/// How it ended.
+struct ShareResult {
+  std::string end;     ///< "accepted", "stale", "rejected" or "unknown"
+  std::string reason;  ///< one word, empty for accepted
+  std::string words;   ///< of the source
+  bool block = false;
+};
+
+/// Over the life of this store.
+struct ShareTotals {
+  std::uint64_t accepted = 0, stale = 0, rejected = 0, unknown = 0;
+  std::uint64_t blocks = 0;
+  std::map<std::string, std::uint64_t> reasons;  ///< "rejected.low_difficulty", "stale.job_gone", ...
+};
+
 struct TuningRow {
   std::string device, driver, row;
   std::uint32_t revision = 0;
@@ -115,6 +139,17 @@ class Store {
   Result<std::vector<Id16>> held_leases(std::size_t limit);
   Result<Counters> counters();
   Result<std::uint64_t> receipt_count();
+
+  /// Before a share leaves this machine. False: it left before, perhaps in an earlier life; it must not again. Of the
+  /// oldest shares only the counts are kept.
+  Result<bool> begin_share(const ShareRow& share);
+  /// Its end, counted once. Queued; waits only while the queue is full.
+  Done end_share(const Hash32& id, const ShareResult& result);
+  /// It did not leave after all. Queued.
+  Done drop_share(const Hash32& id);
+  /// At the start: shares without an answer end as unknown. How many there were.
+  Result<std::uint64_t> close_open_shares();
+  Result<ShareTotals> share_totals();
 
   Result<std::vector<TuningRow>> tuning();
   Done put_tuning(const TuningRow& row);

@@ -4,14 +4,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/hash.h"
 #include "kernels/ed25519/reference.h"
-#include "kernels/registry.h"
+#include "tests/kernels/runners.h"
 
 namespace sparkmill::ed25519::test {
 
@@ -51,42 +49,10 @@ inline Verdicts run(Kernel& kernel, Policy policy, std::span<const Item> items, 
   return v;
 }
 
-struct Runner {
-  std::string label;
-  std::unique_ptr<kernels::Kernel> owner;
-  Kernel* kernel = nullptr;
-};
+using Runner = kernels::test::Runner<Kernel>;
 
-/// Every row on every device that can run it, each having passed the known answers; those that cannot are printed with
-/// their reason. `failures` gets rows that should run and do not.
 inline std::vector<Runner> make_runners(std::vector<std::string>& failures) {
-  std::vector<Runner> runners;
-  for (const kernels::Device& device : kernels::discover_devices()) {
-    for (const kernels::Row& row : kernels::rows()) {
-      if (row.family != kernels::Family::ed25519 || row.backend == kernels::Backend::reference) continue;
-      const std::string label = row.id() + " on " + device.id;
-      const kernels::Probe probe = row.probe(device);
-      if (!probe.ok) {
-        std::printf("skipped: %s: %s\n", label.c_str(), probe.why.c_str());
-        continue;
-      }
-      auto kernel = kernels::make_tested(row, device);
-      if (!kernel) {
-        failures.push_back(label + ": " + kernel.error().message);
-        continue;
-      }
-      std::printf("runs: %s (%s)\n", label.c_str(), probe.why.c_str());
-      Runner r{label, std::move(*kernel), nullptr};
-      r.kernel = dynamic_cast<Kernel*>(r.owner.get());
-      if (r.kernel == nullptr || r.owner->row_id() != row.id()) {
-        failures.push_back(label + ": another row runs in its place");
-        continue;
-      }
-      runners.push_back(std::move(r));
-    }
-  }
-  std::fflush(stdout);
-  return runners;
+  return kernels::test::make_runners<Kernel>(kernels::Family::ed25519, failures);
 }
 
 inline Runner reference_runner() {

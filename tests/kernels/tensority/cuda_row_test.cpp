@@ -10,6 +10,7 @@
 #include "kernels/registry.h"
 #include "kernels/tensority/cuda_form.h"
 #include "kernels/tensority/known.h"
+#include "kernels/tensority/rows.h"
 #include "kernels/tensority/tensority.h"
 
 namespace sparkmill::tensority {
@@ -91,6 +92,17 @@ TEST_P(TensorityCuda, StopsBetweenLaunches) {
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_LT(took.count(), 0.05);
   RecordProperty("hashes_per_second", std::to_string(static_cast<double>(found->count) / (0.5 + took.count())));
+}
+
+TEST(TensorityCudaRow, SaysWhichFormItRunsAndThatNothingIsSpilled) {
+  std::string note;
+  const std::vector<kernels::Device> devices = kernels::cuda_devices(note);
+  if (devices.empty()) GTEST_SKIP() << note;
+  const auto made = cuda_row().make(devices[0]);
+  ASSERT_TRUE(made) << made.error().message;
+  const std::string said = (*made)->note();
+  EXPECT_EQ(said.find("multiplies with"), 0u) << said;
+  EXPECT_NE(said.find("registers a thread, nothing spilled"), std::string::npos) << said;
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, TensorityCuda, ::testing::Values(CudaForm::dot, CudaForm::mma, CudaForm::wgmma));

@@ -59,6 +59,7 @@ TEST_F(TensorityOpencl, BothFormsGiveTheKnownAnswers) {
   for (const OpenclForm form : {OpenclForm::rows, OpenclForm::columns}) {
     const auto k = make(form);
     ASSERT_NE(k, nullptr);
+    EXPECT_NE(k->note().find(form == OpenclForm::rows ? "multiplies" : "columns"), std::string::npos) << k->note();
     const std::size_t count = form == OpenclForm::rows ? 1 : known.size();
     std::vector<Hash32> headers, results(count);
     for (std::size_t h = 0; h < count; ++h) headers.push_back(known[h].header_hash);

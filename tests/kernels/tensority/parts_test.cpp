@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 
 #include "base/hash.h"
@@ -122,6 +123,41 @@ TEST(Search, ErrorsAndEmptyRanges) {
   SearchTask none = task_of(0, 1);
   none.epoch = nullptr;
   EXPECT_EQ(kernel.search(none, StopToken()).status(), Status::bad_argument);
+}
+
+/// Different in every byte from one seed to the next.
+std::vector<Hash32> random_seeds(std::size_t count) {
+  std::vector<Hash32> seeds;
+  for (std::size_t s = 0; s < count; ++s) seeds.push_back(sha256(number(static_cast<std::uint8_t>(s), 1)));
+  return seeds;
+}
+
+TEST(Seeds, ManyAtOnceGiveWhatEachGivesAlone) {
+  std::vector<Hash32> seeds = random_seeds(17);
+  seeds[0] = known_seed();
+  seeds[5] = Hash32{};
+  seeds[16] = seeds[3];  // twice
+  std::vector<std::shared_ptr<const Epoch>> alone;
+  for (const Hash32& seed : seeds) alone.push_back(*Epoch::build(seed));
+  for (const std::size_t count : {0u, 1u, 3u, 4u, 15u, 16u, 17u}) {
+    const auto many = Epoch::build_many(std::span(seeds).first(count));
+    ASSERT_TRUE(many) << many.error().message;
+    ASSERT_EQ(many->size(), count);
+    for (std::size_t s = 0; s < count; ++s) {
+      EXPECT_EQ((*many)[s]->seed(), seeds[s]);
+      EXPECT_EQ(std::memcmp((*many)[s]->matrices().data(), alone[s]->matrices().data(), kListBytes), 0)
+          << "seed " << s << " of " << count;
+    }
+  }
+}
+
+TEST(Seeds, StopWithinAChunk) {
+  StopSource stop;
+  stop.request_stop();
+  for (const std::size_t count : {1u, 16u}) {
+    EXPECT_EQ(Epoch::build_many(random_seeds(count), stop.token()).status(), Status::cancelled);
+  }
+  EXPECT_TRUE(Epoch::build_many({}, stop.token()).ok()) << "nothing to do is done";
 }
 
 TEST(Targets, AreLittleEndianNumbersAndEqualityPasses) {

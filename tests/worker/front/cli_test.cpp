@@ -212,7 +212,22 @@ TEST_F(Cli, DevicesSayYesOrNoWithASentence) {
   ASSERT_FALSE(tree["devices"].empty());
   EXPECT_EQ(tree["devices"][0]["id"], "cpu");
   for (const auto& d : tree["devices"]) {
-    for (const auto& r : d["rows"]) EXPECT_FALSE(r["why"].get<std::string>().empty()) << r;
+    for (const auto& r : d["rows"]) {
+      EXPECT_FALSE(r["why"].get<std::string>().empty()) << r;
+      EXPECT_TRUE(r.contains("note")) << r;
+    }
+  }
+}
+
+TEST_F(Cli, ProbedDevicesSayHowARowRunsWhereItHadAChoice) {
+  const auto tree = nlohmann::json::parse(run({"devices", "--probe", "--json"}).out);
+  for (const auto& d : tree["devices"]) {
+    for (const auto& r : d["rows"]) {
+      const bool chose = r["runs"] && (r["row"] == "tensority/opencl" || r["row"] == "tensority/cuda");
+      EXPECT_EQ(r["note"].is_string(), chose) << r;
+      if (!chose) continue;
+      EXPECT_THAT(run({"devices", "--probe"}).out, HasSubstr("; " + r["note"].get<std::string>()));
+    }
   }
 }
 

@@ -246,6 +246,48 @@ TEST_F(Settings, FillsTheWorkersSettings) {
   EXPECT_EQ(app_settings(loaded())->cpu_lanes, std::max(1u, std::thread::hardware_concurrency()));
 }
 
+TEST_F(Settings, MannersOfPoolsAndBytomNodes) {
+  in_.command_line = {{"mining", "pool"},
+                      {"pool.url", "stratum+tcp://a:1,stratum+tls://b:2"},
+                      {"pool.user", "acct.rig"},
+                      {"pool.keepalive", "keepalived"},
+                      {"pool.keepalive_s", "45"},
+                      {"pool.retries", "2"},
+                      {"pool.backoff_max_s", "20"},
+                      {"pool.return_after_s", "90"},
+                      {"pool.answer_timeout_s", "11"},
+                      {"pool.silence_s", "333"},
+                      {"bytom.json", "true"},
+                      {"bytom.poll_ms", "250"},
+                      {"bytom.refresh_s", "12"}};
+  const auto s = app_settings(loaded());
+  ASSERT_TRUE(s.ok()) << s.error().message;
+  ASSERT_EQ(s->pools.pools.size(), 2u);
+  EXPECT_EQ(s->pools.pools[1].keepalive, "keepalived");
+  EXPECT_EQ(s->pools.pools[1].keepalive_s, 45u);
+  EXPECT_EQ(s->pools.retries, 2u);
+  EXPECT_EQ(s->pools.backoff_max_ms, 20'000u);
+  EXPECT_EQ(s->pools.return_after_ms, 90'000u);
+  EXPECT_EQ(s->pools.answer_timeout_ms, 11'000u);
+  EXPECT_EQ(s->pools.silence_ms, 333'000u);
+  EXPECT_TRUE(s->bytom.json);
+  EXPECT_EQ(s->bytom.poll_ms, 250u);
+  EXPECT_EQ(s->bytom.refresh_ms, 12'000u);
+  EXPECT_TRUE(s->node_url.empty()) << "no node beside it";
+
+  in_.command_line["rounds"] = "2";
+  EXPECT_THAT(app_settings(loaded()).error().message, HasSubstr("rounds"));
+  in_.command_line["node"] = "demo";
+  EXPECT_TRUE(app_settings(loaded()).ok()) << "receipts come from a node";
+
+  in_.command_line.clear();
+  const auto plain = app_settings(loaded());
+  EXPECT_EQ(plain->mining, "auto");
+  EXPECT_NEAR(plain->mining_weight, 1.0 / 3, 1e-9);
+}
+
+TEST_F(Settings, ByDefaultNothingUnaskedIsSentToPools) { EXPECT_EQ(loaded().text("pool.keepalive"), ""); }
+
 /// Collects what a Watcher hands on.
 struct Seen {
   std::mutex mutex;

@@ -49,6 +49,15 @@ inline worker::Snapshot full_snapshot(std::uint64_t now_ms) {
   s.pairs_found = 42;
   s.credit_microcobble = 1'500'000;
   s.balance_units = 250'000'001;
+  s.mining.on = true;
+  s.mining.source = "stratum+tcp://pool:6666";
+  s.mining.state = "connected";
+  s.mining.submitted = 9;
+  s.mining.accepted = 6;
+  s.mining.stale = 1;
+  s.mining.rejected = 2;
+  s.mining.reasons = {{"rejected.low_difficulty", 2}, {"stale.job_gone", 1}};
+  s.mining.devices = {{"cuda:0000:01:00.0", 6, 1, 2, 0, 4}};
   s.store_queued = 2;
   s.store_bytes = 4'096;
   return s;

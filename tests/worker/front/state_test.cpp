@@ -64,6 +64,10 @@ TEST(State, JsonHasTheStableKeys) {
   EXPECT_EQ(t["results"], (Json{{"accepted", 5}, {"stale", 1}, {"rejected", 2}, {"wrong", 3}}));
   EXPECT_EQ(t["store"], (Json{{"queued", 2}, {"bytes", 4096}}));
   EXPECT_EQ(t["credit_microcobble"], 1'500'000);
+  EXPECT_EQ(t["mining"]["shares"]["accepted"], 6);
+  EXPECT_EQ(t["mining"]["reasons"], (Json{{"rejected.low_difficulty", 2}, {"stale.job_gone", 1}}));
+  EXPECT_EQ(t["mining"]["devices"][0]["id"], "cuda:0000:01:00.0");
+  EXPECT_EQ(t["mining"]["devices"][0]["wrong"], 4);
 }
 
 TEST(State, UnknownIsNullAndNeverZero) {
@@ -133,6 +137,8 @@ TEST(State, PrometheusPage) {
   EXPECT_EQ(m.at("sparkmill_source_latency_seconds"), 0.012);
   EXPECT_EQ(m.at("sparkmill_credit_cobblestones"), 1.5);
   EXPECT_EQ(m.at("sparkmill_store_bytes"), 4096);
+  EXPECT_EQ(m.at("sparkmill_mining_share_reasons_total{end=\"rejected\",reason=\"low_difficulty\"}"), 2);
+  EXPECT_EQ(m.at("sparkmill_mining_device_shares_total{device=\"cuda:0000:01:00.0\",end=\"wrong\"}"), 4);
   EXPECT_EQ(m.at("sparkmill_device_info{device=\"cpu\",name=\"A \\\"quoted\\\" "
                  "CPU\\\\x\",driver=\"\",kernel=\"match/cpu/avx512\"}"),
             1);

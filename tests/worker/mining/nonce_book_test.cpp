@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // No nonce of a header is given out twice, whatever job it comes under.
-#include "worker/source/nonce_book.h"
+#include "worker/mining/nonce_book.h"
 
 #include <gtest/gtest.h>
 

@@ -11,7 +11,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "worker/source/nonce_book.h"
+#include "worker/mining/nonce_book.h"
 
 namespace sparkmill::mining {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "worker/source/nonce_book.h"
+#include "worker/mining/nonce_book.h"
 
 #include <algorithm>
 

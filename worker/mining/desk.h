@@ -9,7 +9,8 @@
 #include <thread>
 
 #include "base/stop.h"
-#include "worker/source/nonce_book.h"
+#include "kernels/tensority/epoch_cache.h"
+#include "worker/mining/nonce_book.h"
 
 namespace sparkmill::mining {
 
@@ -18,8 +19,13 @@ class Desk final : public Listener {
   struct Seams {
     /// Hash of a header by another row than the one that found it. Called by the desk's own thread only.
     std::function<Result<Hash32>(const tensority::Epoch& epoch, const Hash32& header_hash)> recompute;
-    std::function<Result<std::shared_ptr<const tensority::Epoch>>(const Hash32& seed, const StopToken& stop)> build =
-        tensority::Epoch::build;
+    /// Where epochs come from; the same one that the devices' work asks.
+    tensority::EpochCache* epochs = &tensority::epochs();
+    /// Called for each right hit before it goes out, with the hash of its header; false: it went out before. An error:
+    /// it cannot be written down, so it does not go out. May be empty.
+    std::function<Result<bool>(const MiningJob& job, const Share& share, const Hash32& id)> record;
+    /// The source did not take it after all. May be empty.
+    std::function<void(const Share& share)> forget;
     /// A device gave a hit that is none: it computes wrongly. May be empty.
     std::function<void(const std::string& device, const std::string& what)> on_wrong;
     /// Gets what the source says, after the desk has looked at it. May be null.
@@ -37,12 +43,13 @@ class Desk final : public Listener {
   };
 
   struct Counts {
-    std::uint64_t hashes = 0;    ///< of finished pieces
+    std::uint64_t hashes = 0;    ///< nonces that devices tried
     std::uint64_t hits = 0;      ///< that were right
     std::uint64_t wrong = 0;     ///< that were not
-    std::uint64_t too_late = 0;  ///< right, and the source would not take them any more
+    std::uint64_t too_late = 0;  ///< not sent: their job was over before they were looked at or taken, or too many came
+    std::uint64_t known = 0;     ///< right, but sent before: by an earlier run of the program
     std::uint64_t used_up = 0;   ///< times a job's whole range had been given out
-    std::uint64_t epochs = 0;    ///< built
+    std::uint64_t waiting = 0;   ///< hits to be recomputed
   };
 
   /// `source` must outlive the desk's stop(). Starts one thread.
@@ -50,15 +57,15 @@ class Desk final : public Listener {
   ~Desk() override;
 
   /// At most `count` nonces of the current job; none when there is nothing to do. Builds the epoch on the calling
-  /// thread when it is the first to need it (26 ms); others wait for it. Thread-safe.
+  /// thread when it is the first to need it and the cache has not begun with it (26 ms); others wait. Thread-safe.
   std::optional<Piece> take(std::uint64_t count);
   /// Waits at most `ms` until take() may have something; false: not yet.
   bool wait(unsigned ms);
-  /// What became of a piece: nonces that were not searched are given out again, hits go on. Thread-safe, never blocks
-  /// for long.
-  void finished(const Piece& piece, const std::string& device, const tensority::SearchResult& found);
-  /// The device failed: all of the piece is given out again.
-  void failed(const Piece& piece);
+  /// A device searched a part of the piece: nonces are counted, hits go on. Thread-safe, never blocks for long.
+  void searched(const Piece& piece, const std::string& device, std::uint64_t nonces,
+                std::span<const tensority::Found> hits);
+  /// A part of the piece that nobody searched is given out again. Thread-safe.
+  void give_back(const Piece& piece, NonceRange part);
 
   Counts counts() const;
   /// Ends the thread; hits that wait are dropped and running pieces told to stop. Call before the source's stop() to
@@ -77,7 +84,7 @@ class Desk final : public Listener {
     tensority::Found found;
     std::string device;
   };
-  Result<std::shared_ptr<const tensority::Epoch>> epoch_of(const Hash32& seed);
+  void drop_work();  ///< under mutex_: all pieces and hits are worth nothing any more
   void check_hits();
   void check(const Hit& hit);
 
@@ -90,9 +97,8 @@ class Desk final : public Listener {
   StopSource running_;  ///< of all pieces given out since the last clean job
   bool used_up_ = false;
   bool stopping_ = false;
-  std::deque<std::shared_ptr<const tensority::Epoch>> epochs_;  ///< newest first, at most two
-  bool building_ = false;
   std::deque<Hit> hits_;
+  bool checking_ = false;
   Counts counts_;
   NonceBook nonces_;
   std::thread thread_;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "worker/source/desk.h"
+#include "worker/mining/desk.h"
 
 #include <algorithm>
 
 #include "base/hex.h"
 #include "base/log.h"
+#include "verify/chain/params.h"
 
 namespace sparkmill::mining {
 
 namespace {
 
 constexpr std::size_t kHits = 4096;  // waiting to be recomputed; more than that come from a target far too easy
-constexpr std::size_t kEpochs = 2;
 
 }  // namespace
 
@@ -36,21 +36,25 @@ void Desk::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     job_.reset();
-    running_.request_stop();
+    drop_work();
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+}
+
+void Desk::drop_work() {
+  running_.request_stop();
+  running_ = StopSource();
+  counts_.too_late += hits_.size();
+  hits_.clear();
 }
 
 void Desk::on_job(const MiningJob& job) {
   {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
-      if (job.clean) {
-        running_.request_stop();
-        running_ = StopSource();
-        hits_.clear();  // of jobs whose shares are stale now
-      }
+      if (job.clean) drop_work();
+      seams_.epochs->prepare(job.seed);  // now, not when the first device is free
       job_ = job;
       used_up_ = false;
     }
@@ -63,7 +67,7 @@ void Desk::on_no_job(const std::string& why) {
   {
     const std::lock_guard lock(mutex_);
     job_.reset();
-    running_.request_stop();
+    drop_work();
   }
   if (seams_.next != nullptr) seams_.next->on_no_job(why);
 }
@@ -82,31 +86,6 @@ bool Desk::wait(unsigned ms) {
          !stopping_;
 }
 
-Result<std::shared_ptr<const tensority::Epoch>> Desk::epoch_of(const Hash32& seed) {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    const auto it = std::find_if(epochs_.begin(), epochs_.end(), [&seed](const auto& e) { return e->seed() == seed; });
-    if (it != epochs_.end()) return *it;
-    if (stopping_) return fail(Status::cancelled, "mining: stopped");
-    if (!building_) break;
-    changed_.wait(lock);
-  }
-  building_ = true;
-  const StopToken stop = running_.token();
-  lock.unlock();
-  auto built = seams_.build(seed, stop);
-  lock.lock();
-  building_ = false;
-  if (built) {
-    ++counts_.epochs;
-    epochs_.push_front(*built);
-    if (epochs_.size() > kEpochs) epochs_.pop_back();
-  }
-  lock.unlock();
-  changed_.notify_all();
-  return built;
-}
-
 std::optional<Desk::Piece> Desk::take(std::uint64_t count) {
   Piece piece;
   {
@@ -115,7 +94,7 @@ std::optional<Desk::Piece> Desk::take(std::uint64_t count) {
     piece.job = *job_;
     piece.stop = running_.token();
   }
-  auto epoch = epoch_of(piece.job.seed);
+  auto epoch = seams_.epochs->get(piece.job.seed, piece.stop);
   if (!epoch) {
     if (epoch.error().code != Status::cancelled) log::get("mining")->error("{}", epoch.error().message);
     return std::nullopt;
@@ -135,8 +114,9 @@ std::optional<Desk::Piece> Desk::take(std::uint64_t count) {
   return std::nullopt;
 }
 
-void Desk::failed(const Piece& piece) {
-  nonces_.put_back(piece.job, piece.nonces);
+void Desk::give_back(const Piece& piece, NonceRange part) {
+  if (part.count == 0) return;
+  nonces_.put_back(piece.job, part);
   {
     const std::lock_guard lock(mutex_);
     used_up_ = false;
@@ -144,22 +124,24 @@ void Desk::failed(const Piece& piece) {
   changed_.notify_all();
 }
 
-void Desk::finished(const Piece& piece, const std::string& device, const tensority::SearchResult& found) {
-  const std::uint64_t done = std::min(found.count, piece.nonces.count);
+void Desk::searched(const Piece& piece, const std::string& device, std::uint64_t nonces,
+                    std::span<const tensority::Found> hits) {
   {
     const std::lock_guard lock(mutex_);
-    counts_.hashes += done;
-    for (const tensority::Found& f : found.hits) {
+    counts_.hashes += nonces;
+    if (piece.stop.stop_requested() || stopping_) {
+      counts_.too_late += hits.size();
+      return;
+    }
+    for (const tensority::Found& f : hits) {
       // Easy shares come faster than they are recomputed: what makes a block does not queue behind them.
       if (makes_block(piece.job, f.result)) {
         hits_.push_front({piece.job, piece.epoch, f, device});
       } else if (hits_.size() < kHits) {
         hits_.push_back({piece.job, piece.epoch, f, device});
+      } else {
+        ++counts_.too_late;
       }
-    }
-    if (done < piece.nonces.count) {
-      nonces_.put_back(piece.job, {piece.nonces.first + done, piece.nonces.count - done});
-      used_up_ = false;
     }
   }
   changed_.notify_all();
@@ -172,15 +154,17 @@ void Desk::check_hits() {
     if (stopping_) return;
     const Hit hit = std::move(hits_.front());
     hits_.pop_front();
+    checking_ = true;
     lock.unlock();
     check(hit);
     lock.lock();
+    checking_ = false;
   }
 }
 
 void Desk::check(const Hit& hit) {
-  const auto header = preimage(hit.job);
-  const auto again = seams_.recompute(*hit.epoch, tensority::header_hash(header, hit.found.nonce));
+  const Hash32 id = tensority::header_hash(preimage(hit.job), hit.found.nonce);
+  const auto again = seams_.recompute(*hit.epoch, id);
   const bool right = again && *again == hit.found.result && tensority::meets(*again, search_bound(hit.job));
   if (!right) {
     const std::string what =
@@ -194,7 +178,22 @@ void Desk::check(const Hit& hit) {
     if (seams_.on_wrong) seams_.on_wrong(hit.device, what);
     return;
   }
-  const auto ticket = source_.submit({hit.job.serial, hit.found.nonce, hit.found.result, hit.device});
+  const Share share{hit.job.serial, hit.found.nonce, hit.found.result, hit.device};
+  const bool block = makes_block(hit.job, hit.found.result);
+  // If it is taken, it is the last block of its epoch, and its hash the seed of the next one.
+  if (block && hit.job.header.height != 0 && hit.job.header.height % chain::bytom_params().epoch_blocks == 0) {
+    seams_.epochs->prepare(id);
+  }
+  const Result<bool> fresh = seams_.record ? seams_.record(hit.job, share, id) : true;
+  if (!fresh || !*fresh) {
+    if (!fresh) log::get("mining")->error("nonce {} is not sent: {}", share.nonce, fresh.error().message);
+    const std::lock_guard lock(mutex_);
+    ++counts_.hits;
+    ++(fresh ? counts_.known : counts_.too_late);
+    return;
+  }
+  const auto ticket = source_.submit(share);
+  if (!ticket && seams_.forget) seams_.forget(share);
   const std::lock_guard lock(mutex_);
   ++counts_.hits;
   if (!ticket) ++counts_.too_late;
@@ -203,7 +202,9 @@ void Desk::check(const Hit& hit) {
 
 Desk::Counts Desk::counts() const {
   const std::lock_guard lock(mutex_);
-  return counts_;
+  Counts counts = counts_;
+  counts.waiting = hits_.size() + (checking_ ? 1 : 0);
+  return counts;
 }
 
 }  // namespace sparkmill::mining
