@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/backend/discover.h"
+#include "kernels/ed25519/rows.h"
 #include "kernels/match/rows.h"
 #include "kernels/selftest.h"
 #include "kernels/tensority/rows.h"
@@ -34,6 +35,7 @@ std::string_view name(Family family) {
   switch (family) {
     case Family::match: return "match";
     case Family::tensority: return "tensority";
+    case Family::ed25519: return "ed25519";
   }
   return "unknown";
 }
@@ -83,6 +85,16 @@ std::span<const Row> rows() {
 #endif
 #if SPARKMILL_HAVE_TORCH
           tensority::torch_row(),
+#endif
+          ed25519::reference_row(),
+#if SPARKMILL_HAVE_X86
+          ed25519::avx512_row(), ed25519::avx2_row(),
+#endif
+#if SPARKMILL_HAVE_OPENCL
+          ed25519::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          ed25519::cuda_row(),
 #endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string>
 
+#include "kernels/ed25519/ed25519.h"
+#include "kernels/ed25519/known.h"
 #include "kernels/match/known.h"
 #include "kernels/tensority/known.h"
 #include "kernels/tensority/tensority.h"
@@ -61,6 +63,38 @@ Done tensority_self_test(std::string_view row_id, tensority::Kernel& kernel) {
   return done();
 }
 
+/// All answers in one batch, once for each policy; evidence under `go`.
+Done ed25519_self_test(std::string_view row_id, ed25519::Kernel& kernel) {
+  const auto known = ed25519::known_answers();
+  Bytes keys, signatures, messages;
+  std::vector<std::uint64_t> offsets{0};
+  for (const ed25519::KnownAnswer& k : known) {
+    keys.insert(keys.end(), k.key.begin(), k.key.end());
+    signatures.insert(signatures.end(), k.signature.begin(), k.signature.end());
+    messages.insert(messages.end(), k.message.begin(),
+                    k.message.begin() + static_cast<std::ptrdiff_t>(k.message_bytes));
+    offsets.push_back(messages.size());
+  }
+  const SignatureBatch batch{known.size(), keys, signatures, messages, offsets};
+  Bytes valid(known.size()), evidence(known.size() * ed25519::kEvidenceBytes);
+  for (std::size_t p = 0; p < ed25519::kPolicies.size(); ++p) {
+    const std::span<std::uint8_t> wanted = p == 0 ? std::span<std::uint8_t>(evidence) : std::span<std::uint8_t>();
+    SPARKMILL_TRY(kernel.verify_vartime(ed25519::kPolicies[p], batch, {valid, wanted}, StopToken()));
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      const bool same =
+          p != 0 || std::equal(known[i].evidence.begin(), known[i].evidence.end(),
+                               evidence.begin() + static_cast<std::ptrdiff_t>(i * ed25519::kEvidenceBytes));
+      if (valid[i] == (known[i].valid >> p & 1) && same) continue;
+      return fail(Status::self_test_failed,
+                  "row " + std::string(row_id) + ", known answer \"" + std::string(known[i].name) + "\", policy " +
+                      std::string(ed25519::name(ed25519::kPolicies[p])) + ": the " + (same ? "verdict" : "evidence") +
+                      " is wrong",
+                  "this device or its driver computes wrong results; it must not be used");
+    }
+  }
+  return done();
+}
+
 }  // namespace
 
 Done self_test(Family family, std::string_view row_id, Kernel& kernel) {
@@ -75,6 +109,11 @@ Done self_test(Family family, std::string_view row_id, Kernel& kernel) {
       if (tensority_kernel == nullptr)
         return fail(Status::internal, std::string(row_id) + " is not a tensority kernel");
       return tensority_self_test(row_id, *tensority_kernel);
+    }
+    case Family::ed25519: {
+      auto* ed25519_kernel = dynamic_cast<ed25519::Kernel*>(&kernel);
+      if (ed25519_kernel == nullptr) return fail(Status::internal, std::string(row_id) + " is not an ed25519 kernel");
+      return ed25519_self_test(row_id, *ed25519_kernel);
     }
   }
   return fail(Status::internal, "no self-test for this family");

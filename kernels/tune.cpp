@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times each row on slices of growing size: warm-up, repetitions, median. match: squares of tiles of synthetic
-// templates; tensority: hashes of made-up headers with one seed.
+// templates; tensority: hashes of made-up headers with one seed; ed25519: known signatures over and over.
 #include "kernels/tune.h"
 
 #include <algorithm>
 #include <chrono>
 
+#include "kernels/ed25519/ed25519.h"
+#include "kernels/ed25519/known.h"
 #include "kernels/match/match.h"
 #include "kernels/registry.h"
 #include "kernels/tensority/known.h"
@@ -106,6 +108,40 @@ class TensorityWorkload final : public Workload {
   std::vector<Hash32> headers_, results_;
 };
 
+/// Multiples of the row's own batch. Signatures cost the same whether they are valid, so the known answers, repeated,
+/// will do.
+class Ed25519Workload final : public Workload {
+ public:
+  explicit Ed25519Workload(ed25519::Kernel& kernel)
+      : kernel_(kernel), batch_(std::max<std::size_t>(kernel.batch(), 1)) {}
+
+  std::uint64_t units(unsigned size) const override { return std::uint64_t{batch_} << size; }
+  Done run(const StopToken& stop) override {
+    const SignatureBatch batch{valid_.size(), keys_, signatures_, messages_, offsets_};
+    return kernel_.verify_vartime(ed25519::Policy::go, batch, {valid_, {}}, stop);
+  }
+  void set(unsigned size) override {
+    const auto known = ed25519::known_answers();
+    for (std::uint64_t i = valid_.size(); i < units(size); ++i) {
+      const ed25519::KnownAnswer& k = known[i % known.size()];
+      keys_.insert(keys_.end(), k.key.begin(), k.key.end());
+      signatures_.insert(signatures_.end(), k.signature.begin(), k.signature.end());
+      messages_.insert(messages_.end(), k.message.begin(), k.message.end());
+      offsets_.push_back(messages_.size());
+    }
+    valid_.resize(units(size));
+    keys_.resize(valid_.size() * ed25519::kKeyBytes);
+    signatures_.resize(valid_.size() * ed25519::kSignatureBytes);
+    offsets_.resize(valid_.size() + 1);
+  }
+
+ private:
+  ed25519::Kernel& kernel_;
+  std::size_t batch_;
+  Bytes keys_, signatures_, messages_, valid_;
+  std::vector<std::uint64_t> offsets_{0};
+};
+
 Result<std::unique_ptr<Workload>> make_workload(Family family, Kernel& kernel, const StopToken& stop) {
   if (auto* match_kernel = dynamic_cast<match::Kernel*>(&kernel)) {
     return std::unique_ptr<Workload>(std::make_unique<MatchWorkload>(*match_kernel));
@@ -113,6 +149,9 @@ Result<std::unique_ptr<Workload>> make_workload(Family family, Kernel& kernel, c
   if (auto* tensority_kernel = dynamic_cast<tensority::Kernel*>(&kernel)) {
     SPARKMILL_ASSIGN(auto epoch, tensority::Epoch::build(tensority::known_seed(), stop));
     return std::unique_ptr<Workload>(std::make_unique<TensorityWorkload>(*tensority_kernel, std::move(epoch)));
+  }
+  if (auto* ed25519_kernel = dynamic_cast<ed25519::Kernel*>(&kernel)) {
+    return std::unique_ptr<Workload>(std::make_unique<Ed25519Workload>(*ed25519_kernel));
   }
   return fail(Status::internal, "not a " + std::string(name(family)) + " kernel");
 }

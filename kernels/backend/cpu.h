@@ -15,6 +15,7 @@ enum class Isa {
   avx512,      ///< with VPOPCNTDQ and BITALG
   avx512vnni,  ///< without them, with VNNI
   amx,         ///< avx512vnni and int8 tiles
+  avx512ifma,  ///< 52-bit multiply-add (IFMA), without the counting and VNNI instructions
 };
 
 /// Yes or no with a sentence: which bits CPUID shows, which one is missing, or that XCR0 withholds the registers.

@@ -22,7 +22,8 @@ constexpr unsigned set(Isa isa) { return 1u << static_cast<unsigned>(isa); }
 constexpr unsigned kTiles = set(Isa::amx);
 constexpr unsigned kVnni = set(Isa::avx512vnni) | kTiles;
 constexpr unsigned kCounting = set(Isa::avx512);
-constexpr unsigned kWide = kCounting | kVnni;
+constexpr unsigned kIfma = set(Isa::avx512ifma);
+constexpr unsigned kWide = kCounting | kVnni | kIfma;
 constexpr unsigned kNarrowVnni = set(Isa::avxvnni);
 constexpr unsigned kAll = set(Isa::avx2) | kNarrowVnni | kWide;
 
@@ -46,6 +47,7 @@ constexpr Feature kFeatures[] = {
     {"avx512f", 7, ebx, 16, kWide},
     {"avx512dq", 7, ebx, 17, kWide},
     {"avx512cd", 7, ebx, 28, kWide},
+    {"avx512ifma", 7, ebx, 21, kIfma},
     {"avx512bw", 7, ebx, 30, kWide},
     {"avx512vl", 7, ebx, 31, kWide},
     {"avx512bitalg", 7, ecx, 12, kCounting},
@@ -102,7 +104,8 @@ constexpr IsaText kTexts[] = {{"AVX2", 0x06},
                               {"AVX2 with VNNI", 0x06},
                               {"AVX-512 with VPOPCNTDQ", 0xe6},
                               {"AVX-512 with VNNI", 0xe6},
-                              {"AMX with int8", 0x600e6}};
+                              {"AMX with int8", 0x600e6},
+                              {"AVX-512 with IFMA", 0xe6}};
 
 }  // namespace
 

@@ -30,6 +30,16 @@ bool is_hashes(const Json& root) {
 
 bool is_tensority(const Json& root) { return root.contains("hash_vectors") && root.contains("stage_vectors"); }
 
+/// Keys of 32 bytes and signatures; BLS files have both too, with longer keys.
+bool is_ed25519(const Json& root) {
+  const auto cases = root.find("cases");
+  if (cases == root.end() || !cases->is_array() || cases->empty() || !cases->front().is_object()) return false;
+  const Json& first = cases->front();
+  const auto key = first.find("pk");
+  return key != first.end() && key->is_string() && key->get_ref<const std::string&>().size() == 64 &&
+         first.contains("sig") && (first.contains("msg") || first.contains("msg_ascii"));
+}
+
 constexpr VectorFormat kFormats[] = {
     {"sparkmill/enrol/v1", "enrolment and synthetic rows",
      [](const Json& r) { return has_format(r, "sparkmill/enrol/v1"); }, run_enrol_vectors},
@@ -38,6 +48,7 @@ constexpr VectorFormat kFormats[] = {
     {"sparkmill/match_job/v1", "match jobs, leaves, proofs on every kernel row",
      [](const Json& r) { return has_format(r, "sparkmill/match_job/v1"); }, run_match_job_vectors},
     {"tensority", "hash_vectors, stage_vectors, headers and targets of Bytom", is_tensority, run_tensority_vectors},
+    {"ed25519", "cases with pk, sig and msg, and verdicts by policy", is_ed25519, run_ed25519_vectors},
     {"hashes", "cases with msg and sha256", is_hashes, run_hash_vectors},
 };
 

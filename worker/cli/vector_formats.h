@@ -40,6 +40,7 @@ struct VectorFormat {
 std::span<const VectorFormat> vector_formats();
 
 // One runner a format.
+Result<std::vector<VectorResult>> run_ed25519_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_enrol_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_hash_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_match_vectors(const nlohmann::json& root, const VectorContext& context);
