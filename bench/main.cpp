@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "bench/compare.h"
+#include "bench/kernels/hash.h"
 #include "bench/kernels/match.h"
 #include "bench/kernels/tensority.h"
 #include "bench/machine_card.h"
@@ -170,6 +171,7 @@ int run(const Options& o) {
   if (!cores.empty() && !pin_to(cores.back())) std::fprintf(stderr, "not pinned: the system refused\n");
   register_match(cores);
   register_tensority(cores);
+  register_hash();
   register_peers();
   if (*peers_absent() != 0) std::fprintf(stderr, "no peers: %s\n", peers_absent());
   initialize(o);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/backend/discover.h"
+#include "kernels/hash/rows.h"
 #include "kernels/match/rows.h"
 #include "kernels/selftest.h"
 #include "kernels/tensority/rows.h"
@@ -34,6 +35,7 @@ std::string_view name(Family family) {
   switch (family) {
     case Family::match: return "match";
     case Family::tensority: return "tensority";
+    case Family::hash: return "hash";
   }
   return "unknown";
 }
@@ -83,6 +85,16 @@ std::span<const Row> rows() {
 #endif
 #if SPARKMILL_HAVE_TORCH
           tensority::torch_row(),
+#endif
+          hashes::reference_row(),
+#if SPARKMILL_HAVE_X86
+          hashes::avx512_row(), hashes::avx2_row(),
+#endif
+#if SPARKMILL_HAVE_OPENCL
+          hashes::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          hashes::cuda_row(),
 #endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {

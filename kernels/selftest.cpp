@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "kernels/hash/known.h"
 #include "kernels/match/known.h"
 #include "kernels/tensority/known.h"
 #include "kernels/tensority/tensority.h"
@@ -75,6 +76,11 @@ Done self_test(Family family, std::string_view row_id, Kernel& kernel) {
       if (tensority_kernel == nullptr)
         return fail(Status::internal, std::string(row_id) + " is not a tensority kernel");
       return tensority_self_test(row_id, *tensority_kernel);
+    }
+    case Family::hash: {
+      auto* hash_kernel = dynamic_cast<hashes::Kernel*>(&kernel);
+      if (hash_kernel == nullptr) return fail(Status::internal, std::string(row_id) + " is not a hash kernel");
+      return hashes::check_known_answers(row_id, *hash_kernel);
     }
   }
   return fail(Status::internal, "no self-test for this family");

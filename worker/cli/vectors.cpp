@@ -49,7 +49,8 @@ int run(const Args& args) {
   VectorContext context;
   context.backend = args.get("backend");
   const auto known_to = [&](kernels::Family f) { return kernels::find_row(f, context.backend) != nullptr; };
-  if (!context.backend.empty() && !known_to(kernels::Family::match) && !known_to(kernels::Family::tensority)) {
+  if (!context.backend.empty() && !known_to(kernels::Family::match) && !known_to(kernels::Family::tensority) &&
+      !known_to(kernels::Family::hash)) {
     std::string known;
     for (const kernels::Row& row : kernels::rows()) known += (known.empty() ? "" : ", ") + row.id();
     return report("vectors",
