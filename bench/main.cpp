@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "bench/compare.h"
 #include "bench/kernels/ed25519.h"
+#include "bench/kernels/hash.h"
 #include "bench/kernels/match.h"
 #include "bench/kernels/tensority.h"
 #include "bench/machine_card.h"
@@ -190,6 +191,7 @@ int run(const Options& o) {
   register_match(cores);
   register_tensority(cores);
   register_ed25519(cores);
+  register_hash();
   register_peers();
   if (*peers_absent() != 0) std::fprintf(stderr, "no peers: %s\n", peers_absent());
   initialize(o);

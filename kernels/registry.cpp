@@ -6,6 +6,7 @@
 
 #include "kernels/backend/discover.h"
 #include "kernels/ed25519/rows.h"
+#include "kernels/hash/rows.h"
 #include "kernels/match/rows.h"
 #include "kernels/selftest.h"
 #include "kernels/tensority/rows.h"
@@ -36,6 +37,7 @@ std::string_view name(Family family) {
     case Family::match: return "match";
     case Family::tensority: return "tensority";
     case Family::ed25519: return "ed25519";
+    case Family::hash: return "hash";
   }
   return "unknown";
 }
@@ -95,6 +97,16 @@ std::span<const Row> rows() {
 #endif
 #if SPARKMILL_HAVE_CUDA
           ed25519::cuda_row(),
+#endif
+          hashes::reference_row(),
+#if SPARKMILL_HAVE_X86
+          hashes::avx512_row(), hashes::avx2_row(),
+#endif
+#if SPARKMILL_HAVE_OPENCL
+          hashes::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          hashes::cuda_row(),
 #endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {

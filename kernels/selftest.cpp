@@ -7,6 +7,7 @@
 
 #include "kernels/ed25519/ed25519.h"
 #include "kernels/ed25519/known.h"
+#include "kernels/hash/known.h"
 #include "kernels/match/known.h"
 #include "kernels/tensority/known.h"
 #include "kernels/tensority/tensority.h"
@@ -114,6 +115,11 @@ Done self_test(Family family, std::string_view row_id, Kernel& kernel) {
       auto* ed25519_kernel = dynamic_cast<ed25519::Kernel*>(&kernel);
       if (ed25519_kernel == nullptr) return fail(Status::internal, std::string(row_id) + " is not an ed25519 kernel");
       return ed25519_self_test(row_id, *ed25519_kernel);
+    }
+    case Family::hash: {
+      auto* hash_kernel = dynamic_cast<hashes::Kernel*>(&kernel);
+      if (hash_kernel == nullptr) return fail(Status::internal, std::string(row_id) + " is not a hash kernel");
+      return hashes::check_known_answers(row_id, *hash_kernel);
     }
   }
   return fail(Status::internal, "no self-test for this family");

@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/hash.h"
 #include "base/hex.h"
 #include "verify/template/enrol.h"
 #include "verify/template/population.h"
@@ -49,7 +48,7 @@ constexpr VectorFormat kFormats[] = {
      [](const Json& r) { return has_format(r, "sparkmill/match_job/v1"); }, run_match_job_vectors},
     {"tensority", "hash_vectors, stage_vectors, headers and targets of Bytom", is_tensority, run_tensority_vectors},
     {"ed25519", "cases with pk, sig and msg, and verdicts by policy", is_ed25519, run_ed25519_vectors},
-    {"hashes", "cases with msg and sha256", is_hashes, run_hash_vectors},
+    {"hashes", "cases with msg and digests: SHA-2, SHA-3, Keccak", is_hashes, run_hash_vectors},
 };
 
 Result<Bytes> hex_of(const Json& c, const char* key) { return from_hex(c.at(key).get_ref<const std::string&>(), key); }
@@ -154,20 +153,6 @@ Result<std::vector<VectorResult>> run_enrol_vectors(const Json& root, const Vect
     count_case(drawn, name, *difference);
   }
   return std::vector<VectorResult>{rows, drawn};
-}
-
-Result<std::vector<VectorResult>> run_hash_vectors(const Json& root, const VectorContext&) {
-  VectorResult result{"sha256", 0, 0, 0, {}};
-  for (const Json& c : root.at("cases")) {
-    SPARKMILL_ASSIGN(const Bytes message, hex_of(c, "msg"));
-    SPARKMILL_ASSIGN(const Bytes expected, hex_of(c, "sha256"));
-    const Hash32 mine = sha256(message);
-    const bool equal = std::equal(mine.begin(), mine.end(), expected.begin(), expected.end());
-    count_case(result, "message of " + std::to_string(message.size()) + " bytes", equal ? "" : "digest differs");
-  }
-  VectorResult other{"other columns", 0, 0, static_cast<unsigned>(root.at("cases").size()),
-                     "this build has SHA-256 only"};
-  return std::vector<VectorResult>{result, other};
 }
 
 }  // namespace sparkmill::cli

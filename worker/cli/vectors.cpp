@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `sparkmill vectors FILE...`: runs vector files through every kernel row, so that a user can prove that this build on
 // this machine is right.
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -48,11 +49,13 @@ Result<std::vector<VectorResult>> run_file(const std::string& path, const Vector
 int run(const Args& args) {
   VectorContext context;
   context.backend = args.get("backend");
-  const auto known_to = [&](kernels::Family f) { return kernels::find_row(f, context.backend) != nullptr; };
-  if (!context.backend.empty() && !known_to(kernels::Family::match) && !known_to(kernels::Family::tensority) &&
-      !known_to(kernels::Family::ed25519)) {
+  const auto rows = kernels::rows();
+  const bool known_row = std::any_of(rows.begin(), rows.end(), [&](const kernels::Row& row) {
+    return kernels::find_row(row.family, context.backend) != nullptr;
+  });
+  if (!context.backend.empty() && !known_row) {
     std::string known;
-    for (const kernels::Row& row : kernels::rows()) known += (known.empty() ? "" : ", ") + row.id();
+    for (const kernels::Row& row : rows) known += (known.empty() ? "" : ", ") + row.id();
     return report("vectors",
                   fail(Status::bad_argument, "--backend: there is no row '" + context.backend + "'", "rows: " + known));
   }

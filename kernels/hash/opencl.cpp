@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The OpenCL row of `hash`: a message a work-item, a launch for some thousand messages.
+#include "kernels/backend/opencl.h"
+
+#include <fmt/format.h>
+
+#include "kernels/hash/device_batch.h"
+#include "kernels/hash/rows.h"
+
+// Texts embedded by kernels/backend/CMakeLists.txt.
+extern "C" {
+extern const unsigned char sparkmill_text_dialect[], sparkmill_text_dialect_end[];
+extern const unsigned char sparkmill_text_hash_constants[], sparkmill_text_hash_constants_end[];
+extern const unsigned char sparkmill_text_hash_device[], sparkmill_text_hash_device_end[];
+extern const unsigned char sparkmill_text_hash_opencl[], sparkmill_text_hash_opencl_end[];
+}
+
+namespace sparkmill::hashes {
+namespace {
+
+namespace ocl = kernels::opencl;
+constexpr std::size_t kItems = 64;  // of a group
+
+std::string source() {
+  std::string text;
+  text.append(sparkmill_text_dialect, sparkmill_text_dialect_end);
+  text.append(sparkmill_text_hash_constants, sparkmill_text_hash_constants_end);
+  text.append(sparkmill_text_hash_device, sparkmill_text_hash_device_end);
+  text.append(sparkmill_text_hash_opencl, sparkmill_text_hash_opencl_end);
+  return text;
+}
+
+class OpenclKernel final : public Kernel {
+ public:
+  static Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) {
+    std::unique_ptr<OpenclKernel> k(new OpenclKernel);
+    SPARKMILL_ASSIGN(k->context_, ocl::Context::open(device));
+    return Result<std::unique_ptr<kernels::Kernel>>(std::move(k));
+  }
+  std::string row_id() const override { return "hash/opencl"; }
+
+  Done hash(Algorithm algorithm, const Batch& batch, std::span<std::uint8_t> out, const StopToken& stop) override {
+    return for_each_launch(algorithm, batch, out, stop,
+                           [&](const Launch& l) { return launch(algorithm, batch, out, l); });
+  }
+
+ private:
+  OpenclKernel() = default;
+
+  /// The program of an algorithm, built when it is first wanted.
+  Result<ocl::Function*> function(Algorithm algorithm) {
+    std::unique_ptr<ocl::Function>& f = functions_[static_cast<std::size_t>(algorithm)];
+    if (f == nullptr) {
+      SPARKMILL_ASSIGN(
+          ocl::Function made,
+          context_->function(source(), fmt::format("-cl-std=CL1.2 -DSM_ALGORITHM={}", device_algorithm(algorithm)),
+                             "hash_messages"));
+      if (made.max_items() < kItems)
+        return fail(Status::unsupported,
+                    fmt::format("this OpenCL device runs the hash kernel with {} items a group, {} "
+                                "are needed",
+                                made.max_items(), kItems));
+      f = std::make_unique<ocl::Function>(std::move(made));
+    }
+    return f.get();
+  }
+
+  Done launch(Algorithm algorithm, const Batch& batch, std::span<std::uint8_t> out, const Launch& l) {
+    const std::size_t digest = digest_bytes(algorithm);
+    SPARKMILL_ASSIGN(ocl::Function * f, function(algorithm));
+    SPARKMILL_TRY(context_->reserve(messages_, std::max<std::size_t>(l.bytes, 1)));
+    SPARKMILL_TRY(context_->reserve(offsets_, (l.count + 1) * 8));
+    SPARKMILL_TRY(context_->reserve(digests_, l.count * digest));
+    host_offsets_.resize(l.count + 1);
+    for (std::size_t i = 0; i <= l.count; ++i) host_offsets_[i] = batch.offsets[l.first + i] - l.base;
+    if (l.bytes != 0) SPARKMILL_TRY(context_->write(messages_, 0, batch.messages.data() + l.base, l.bytes));
+    SPARKMILL_TRY(context_->write(offsets_, 0, host_offsets_.data(), host_offsets_.size() * 8));
+    SPARKMILL_TRY(f->args(messages_, offsets_, static_cast<cl_uint>(l.count), digests_));
+    SPARKMILL_TRY(f->launch((l.count + kItems - 1) / kItems, kItems));
+    return context_->read(digests_, 0, out.data() + l.first * digest, l.count * digest);
+  }
+
+  std::shared_ptr<ocl::Context> context_;
+  std::unique_ptr<ocl::Function> functions_[kAlgorithms.size()];
+  ocl::Buffer messages_, offsets_, digests_;
+  std::vector<std::uint64_t> host_offsets_;
+};
+
+kernels::Probe probe(const kernels::Device& device) {
+  if (device.backend != kernels::Backend::opencl) return {false, "this is not an OpenCL device"};
+  std::string note;
+  const ocl::Api* cl = ocl::api(note);
+  for (const ocl::Found& f : ocl::find_devices(note)) {
+    if (f.device.id != device.id) continue;
+    const ocl::Limits l = ocl::limits(*cl, f.id);
+    if (l.group_items < kItems)
+      return {false, fmt::format("its work-groups have at most {} items, {} are needed", l.group_items, kItems)};
+    if (ocl::device_number(*cl, f.id, CL_DEVICE_ENDIAN_LITTLE) == 0) return {false, "it is big-endian"};
+    if (ocl::device_number(*cl, f.id, CL_DEVICE_COMPILER_AVAILABLE) == 0)
+      return {false, "its OpenCL driver has no compiler"};
+    return {true, "OpenCL, a message a work-item"};
+  }
+  return {false, note.empty() ? fmt::format("no OpenCL device has the id {} now", device.id) : note};
+}
+
+}  // namespace
+
+kernels::Row opencl_row() {
+  return {kernels::Family::hash, kernels::Backend::opencl, "", 50, 1, probe, OpenclKernel::make};
+}
+
+}  // namespace sparkmill::hashes
