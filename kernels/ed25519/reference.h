@@ -35,10 +35,10 @@ Number<N> shifted_right(const Number<N>& a, std::size_t bits) {
   for (std::size_t k = 0; k + bits < 8 * N; ++k) out[k / 8] |= static_cast<std::uint8_t>(bit(a, k + bits) << (k % 8));
   return out;
 }
-/// a - small, for the exponents p - 2 and p - 5.
+/// a - small mod 2^(8 N), for the exponents p - 2 and p - 5.
 template <std::size_t N>
 Number<N> minus(Number<N> a, unsigned small) {
-  for (std::size_t k = 0; small != 0; ++k) {
+  for (std::size_t k = 0; small != 0 && k < N; ++k) {
     const unsigned byte = a[k];
     a[k] = static_cast<std::uint8_t>(byte - small);
     small = byte < small ? 1 : 0;
