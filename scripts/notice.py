@@ -55,6 +55,9 @@ def main():
     if args and args[0] == "--check":
         check = pathlib.Path(args[1]).read_text()
         args = args[2:]
+    absent = [binary for binary in args if not pathlib.Path(binary).is_file()]
+    if absent or not args:
+        sys.exit("notice: no such program: " + (", ".join(absent) or "none was named") + "; build first")
     libraries = sorted({name for binary in args for name in needed(binary)})
     rows = []
     for soname in libraries:

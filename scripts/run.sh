@@ -9,5 +9,5 @@ scripts/setup.sh run
 if [ ! -f build/release/CMakeCache.txt ]; then
   cmake --preset release -DSPARKMILL_TESTS=OFF
 fi
-cmake --build build/release --target sparkmill sparkmill-node sparkmill-bench
+cmake --build build/release --target sparkmill sparkmill-node sparkmill-bench sparkmill_boinc_programs
 exec build/release/bin/sparkmill run "$@"

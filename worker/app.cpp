@@ -44,7 +44,7 @@ struct App::Impl {
   std::unique_ptr<NodeClient> claims;  // the companion's thread alone
   std::thread keeper;
 
-  StopSource no_more_claims;
+  StopSource ending;
   std::mutex closing;
   std::mutex mutex;
   std::condition_variable changed;
@@ -58,10 +58,10 @@ struct App::Impl {
 
   Done open(const keys::KeyFile& key);
   Done start_mining(const std::function<void(const std::string&)>& say);
-  void end(Done result);
-  void look_at_miner();
   void start_neighbour();
   void hold();
+  void end(Done result);
+  void look_at_miner();
   void keep_house();
   void show_mode();
   void shut_down();
@@ -154,6 +154,23 @@ Done App::Impl::start_mining(const std::function<void(const std::string&)>& say)
   return miner->start(std::move(source));
 }
 
+void App::Impl::start_neighbour() {
+  boinc::CompanionParts parts{*store, state, clock, scheduler->used_devices(),
+                              [this](const auto& ways) { scheduler->give_way(ways); }};
+  if (link) {
+    claims = std::make_unique<NodeClient>(link, ending.token());
+    parts.send_claims = [this](auto list) { return claims->claim(std::move(list)); };
+  }
+  neighbour = std::make_unique<boinc::Companion>(settings.boinc, std::move(parts));
+  neighbour->start();
+}
+
+/// New jobs are taken only while some device may run them.
+void App::Impl::hold() {
+  if (pipeline) pipeline->hold(paused || given_away);
+  if (miner) miner->hold(paused || given_away || (finishing && !pipeline));
+}
+
 void App::Impl::end(Done result) {
   if (pipeline) return pipeline->end(std::move(result));
   std::lock_guard lock(mutex);
@@ -171,26 +188,6 @@ void App::Impl::look_at_miner() {
     leave = finishing;
   }
   if (leave && miner->quiet()) end(done());
-}
-
-void App::Impl::start_neighbour() {
-  decltype(boinc::CompanionParts::send_claims) claim;  // empty: nobody takes them
-  if (link) {
-    claims = std::make_unique<NodeClient>(link, no_more_claims.token());
-    claim = [this](auto list) { return claims->claim(std::move(list)); };
-  }
-  boinc::CompanionParts parts{
-      *store,          state, clock, scheduler->used_devices(), [this](const auto& ways) { scheduler->give_way(ways); },
-      std::move(claim)};
-  neighbour = std::make_unique<boinc::Companion>(settings.boinc, std::move(parts));
-  neighbour->start();
-}
-
-/// New jobs are taken only while some device may run them.
-void App::Impl::hold() {
-  const bool held = paused || given_away;
-  if (pipeline) pipeline->hold(held);
-  if (miner) miner->hold(held || (finishing && !pipeline));
 }
 
 void App::Impl::show_mode() {
@@ -236,7 +233,7 @@ void App::Impl::shut_down() {
     stopping = true;
     changed.notify_all();
   }
-  no_more_claims.request_stop();
+  ending.request_stop();
   if (keeper.joinable()) keeper.join();
   if (pipeline) pipeline->hold(true);
   if (neighbour) neighbour->stop();

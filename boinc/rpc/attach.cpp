@@ -167,7 +167,8 @@ class Attacher {
 
   /// What a line of the client's log says about the attempt.
   std::optional<Error> verdict_of(const std::string& words) const {
-    if (contains(words, "nvalid or missing account key") || contains(words, "nvalid account key")) {
+    // "Invalid or missing account key", "Unknown account key": servers word it in their own ways.
+    if (contains(words, "account key") && (contains(words, "nvalid") || contains(words, "nknown"))) {
       return attach_error(-212, url_, words);
     }
     if (contains(words, "No scheduler URLs found")) {

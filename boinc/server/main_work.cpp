@@ -118,7 +118,8 @@ Result<Prepared> match_job(Options& o) {
   std::uint32_t request_rows = 0;
   std::uint32_t user_rows = 0;
   for (const auto& [name, path] : requests) {
-    const auto other = std::find_if(users.begin(), users.end(), [&](const auto& u) { return u.first == name; });
+    const auto other =
+        std::find_if(users.begin(), users.end(), [&wanted = name](const auto& u) { return u.first == wanted; });
     if (other == users.end() || users.size() != requests.size()) {
       return fail(Status::bad_argument, "--users does not have the fields of --requests ('" + name + "')");
     }

@@ -54,7 +54,7 @@ def burner_app():
 def unit(project, name, cpu_s):
     path = os.path.join(home, name + ".json")
     with open(path, "w") as f:
-        json.dump({"app": "burn", "units": [{
+        json.dump({"version": 1, "app": "burn", "units": [{
             "name": name, "command_line": str(cpu_s), "rsc_fpops_est": 60_000_000_000, "rsc_fpops_bound": 10 ** 15,
             "rsc_memory_bound": 100_000_000, "rsc_disk_bound": 100_000_000, "delay_bound": 3600, "credit": 1, "files": [],
             "output": {"open_name": "out", "max_nbytes": 1000}}]}, f)
@@ -114,7 +114,7 @@ worker.until("the worker sees the client", lambda s: boinc(s).get("state") == "c
 worker.until("the worker works", lambda s: s["results"]["accepted"] > 0, 120)
 alone = cores(pid, 5)
 print("   alone the worker uses %.2f cores" % alone)
-check("it is busy", alone > 0.2, alone)
+check("it is busy", alone > 0.1, alone)
 
 unit(project, "burn_1", 25)
 client.update(project)

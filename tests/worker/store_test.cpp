@@ -214,6 +214,13 @@ TEST(Store, AnOlderSchemaIsBroughtUp) {
   ASSERT_TRUE(store) << store.error().message;
   EXPECT_EQ((*store)->unfinished()->size(), 1u);
   EXPECT_TRUE(*(*store)->begin_share({{1}, "pool", "cpu", 7, 1}));
+  BoincRow row;
+  row.project_url = "http://a/";
+  row.name = "w_0";
+  row.acknowledged = true;
+  EXPECT_TRUE(*(*store)->put_boinc_result(row));
+  EXPECT_FALSE(*(*store)->put_boinc_result(row)) << "a result is recorded once";
+  EXPECT_EQ((*store)->boinc_counts()->unclaimed, 1u);
 }
 
 TEST(Store, LeavesANewerSchemaAlone) {

@@ -159,9 +159,8 @@ void Companion::lost(const Error& error, std::uint64_t now_ms) {
   client_.reset();
   view_ = {};
   projects_.clear();
-  // One that was there a moment ago is being restarted.
-  const std::uint64_t wait =
-      nobody ? settings_.look_ms : std::min<std::uint64_t>(settings_.look_ms, 1000ull << std::min(failures_, 6u));
+  // One that was there a moment ago is being restarted: 1, 2, 4 ... seconds.
+  const std::uint64_t wait = std::min<std::uint64_t>(settings_.look_ms, 1000ull << std::min(failures_, 6u));
   ++failures_;
   look_at_ms_ = now_ms + wait;
 }
@@ -227,7 +226,7 @@ void Companion::note(BoincRow row) {
     if (const auto cpid = array_from_hex<16>(p.cpid)) row.cpid = *cpid;
   }
   const auto fresh = parts_.store.put_boinc_result(row);
-  if (!fresh) return log::get("boinc")->warn("result {} is not recorded: {}", row.name, fresh.error().message);
+  if (!fresh) return log::get("boinc")->debug("result {} is not recorded yet: {}", row.name, fresh.error().message);
   if (noted_.size() >= kRemembered) noted_.clear();  // the store knows them all the same
   noted_.insert(key);
   if (*fresh) log::get("boinc")->info("finished: {} of {}, exit status {}", row.name, row.project_url, row.exit_status);

@@ -9,6 +9,7 @@ import json
 import pathlib
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -72,6 +73,11 @@ class App(unittest.TestCase):
         checkpoint = slot.folder / "sparkmill_checkpoint"
         for _ in range(10):  # where writing the checkpoint takes longer than computing the rest, it is tried again
             slot.start(self.app, "--key", self.at / "hand.key", "--checkpoint-s", 1)
+            # A second passes while it stands still: its checkpoint is due early in the unit, however fast the machine.
+            time.sleep(0.3)
+            slot.process.send_signal(signal.SIGSTOP)
+            time.sleep(1)
+            slot.process.send_signal(signal.SIGCONT)
             try:
                 until("a checkpoint or the end", lambda: checkpoint.exists() or slot.output.exists())
             finally:

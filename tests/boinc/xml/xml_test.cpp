@@ -108,7 +108,7 @@ TEST(BoincXml, TakesLinearTimeOnHostileText) {
   const auto t0 = std::chrono::steady_clock::now();
   for (const char* piece : {"<a>", "<a><a></a>", "<a ", "<![CDATA[", "<!--", "</a>", "<a/>", "&#", "<a></b>"}) {
     std::string text;
-    while (text.size() < (1u << 20)) text += piece;
+    while (text.size() < (1u << 18)) text += piece;
     Scanner s(text);
     std::size_t n = 0;
     for (Element e; s.next(e);) ++n;
