@@ -2,6 +2,7 @@
 """A project server and stock BOINC clients as processes of their own. The clients have their own folders and ports and
 never touch one that the machine runs. Python standard library only."""
 import atexit
+import ctypes
 import hashlib
 import json
 import os
@@ -15,6 +16,9 @@ import urllib.parse
 import urllib.request
 
 from town import Process, check, free_port
+
+# A test that is ended from outside must still end what it started.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 BIN = os.path.abspath(sys.argv[3])
 PLATFORM = "x86_64-pc-linux-gnu"
@@ -95,6 +99,11 @@ class Project(Process):
         return [r for r in self.status()["results"] if unit in (None, r["unit"])]
 
 
+def die_with_parent():
+    """In the child: the client has a session of its own, and a test that is killed cannot clean up."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Client:
     """The stock client, in a folder of its own."""
 
@@ -125,7 +134,8 @@ class Client:
              "--no_info_fetch", "--skip_cpu_benchmarks", "--insecure", "--no_gpus", "--sched_retry_delay_min", "2",
              "--sched_retry_delay_max", "5", "--pers_retry_delay_min", "2", "--pers_retry_delay_max", "5",
              *self.more_options],
-            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, start_new_session=True)
+            stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, start_new_session=True,
+            preexec_fn=die_with_parent)
         atexit.register(self.kill)
         until("a client answers", lambda: self.command("--get_cc_status", quiet=True), 60, self.text)
 
