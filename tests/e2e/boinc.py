@@ -215,9 +215,16 @@ until("the killed application is started again",
       lambda: int((client.running(match_units[0]) or {}).get("PID", victim)) != victim, 60, client.text)
 until("the other task is suspended", lambda: "yes" in client.tasks()[match_units[1] + "_0"].get("suspended via GUI", ""), 30)
 until("and does not compute", lambda: not client.running(match_units[1]), 30, client.text)
-held = client.tasks()[match_units[1] + "_0"]["fraction done"]
-time.sleep(3)
-check("a suspended task stands still", client.tasks()[match_units[1] + "_0"]["fraction done"] == held)
+
+
+def stands_still():
+    """What it said of its progress before it stopped may reach the client a little later."""
+    held = client.tasks()[match_units[1] + "_0"]["fraction done"]
+    time.sleep(3)
+    return client.tasks()[match_units[1] + "_0"]["fraction done"] == held
+
+
+until("a suspended task stands still", stands_still, 20, client.text)
 client.command("--task", project.url, match_units[1] + "_0", "resume")
 
 

@@ -176,6 +176,19 @@ class Client:
                 return t
         return None
 
+    def apps(self, program):
+        """Process ids of this client's applications whose command line names `program`."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/cmdline" % pid) as f:
+                    line = f.read()
+                if program in line and os.readlink("/proc/%s/cwd" % pid).startswith(self.folder + "/"):
+                    found.append(int(pid))
+            except OSError:
+                pass
+        return found
+
     def text(self):
         with open(os.path.join(self.folder, "log.txt")) as f:
             return f.read()[-8000:]
