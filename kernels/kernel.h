@@ -13,7 +13,7 @@
 
 namespace sparkmill::kernels {
 
-enum class Family : std::uint8_t { match, tensority, ed25519, hash };
+enum class Family : std::uint8_t { match, tensority, ed25519, hash, secp256k1, rsa };
 enum class Backend : std::uint8_t { reference, cpu, opencl, cuda, torch };
 
 std::string_view name(Family family);

@@ -38,6 +38,8 @@ std::string_view name(Family family) {
     case Family::tensority: return "tensority";
     case Family::ed25519: return "ed25519";
     case Family::hash: return "hash";
+    case Family::secp256k1: return "secp256k1";
+    case Family::rsa: return "rsa";
   }
   return "unknown";
 }

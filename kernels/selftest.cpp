@@ -121,6 +121,8 @@ Done self_test(Family family, std::string_view row_id, Kernel& kernel) {
       if (hash_kernel == nullptr) return fail(Status::internal, std::string(row_id) + " is not a hash kernel");
       return hashes::check_known_answers(row_id, *hash_kernel);
     }
+    case Family::secp256k1:
+    case Family::rsa: break;  // no rows yet
   }
   return fail(Status::internal, "no self-test for this family");
 }
