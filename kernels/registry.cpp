@@ -113,7 +113,7 @@ std::span<const Row> rows() {
 #endif
           secp256k1::reference_row(),
 #if SPARKMILL_HAVE_X86
-          secp256k1::avx512_row(),
+          secp256k1::avx512_row(), secp256k1::avx2_row(),
 #endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {

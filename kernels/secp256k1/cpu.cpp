@@ -270,6 +270,7 @@ kernels::Row row(std::string_view isa, int rank) {
 
 }  // namespace
 
+kernels::Row avx2_row() { return row<kernels::Isa::avx2, cpu::avx2_ops>("avx2", 60); }
 kernels::Row avx512_row() { return row<kernels::Isa::avx512ifma, cpu::avx512_ops>("avx512", 80); }
 
 }  // namespace sparkmill::secp256k1
