@@ -7,9 +7,8 @@
 #include <set>
 
 #include "base/hash.h"
-#include "kernels/backend/discover.h"
-#include "kernels/registry.h"
 #include "kernels/tensority/epoch_cache.h"
+#include "verify/job/items.h"
 
 namespace sparkmill::job {
 namespace {
