@@ -217,17 +217,10 @@ Slice nonce_slice(std::uint32_t index, std::uint64_t first, std::uint32_t count)
 }
 
 Bytes encode_tensority_params(const TensorityParams& p) {
-  return ByteWriter()
-      .u16(kVersion)
-      .u16(0)
-      .u32(0)
-      .bytes(p.preimage)
-      .bytes(p.seed)
-      .bytes(p.share_target)
-      .bytes(p.block_target)
-      .u64(p.first_nonce)
-      .u64(p.count)
-      .data();
+  ByteWriter w;
+  w.u64(kVersion);  // u16 version and zeros
+  w.bytes(p.preimage).bytes(p.seed).bytes(p.share_target).bytes(p.block_target).u64(p.first_nonce).u64(p.count);
+  return std::move(w).data();
 }
 
 Result<TensorityParams> decode_tensority_params(ByteView bytes) {
