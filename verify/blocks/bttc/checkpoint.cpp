@@ -23,6 +23,12 @@ constexpr Word kHalfOrder = {0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf
 
 void append(Bytes& out, const Word& word) { out.insert(out.end(), word.begin(), word.end()); }
 
+Bytes joined(std::span<const Word> words) {
+  Bytes out(words.size() * kWord);
+  for (std::size_t i = 0; i < words.size(); ++i) std::memcpy(out.data() + i * kWord, words[i].data(), kWord);
+  return out;
+}
+
 Word word_at(ByteView data, std::size_t index) {
   Word w;
   std::copy_n(data.begin() + static_cast<std::ptrdiff_t>(index * kWord), kWord, w.begin());
@@ -157,16 +163,14 @@ std::optional<Amount> amount(std::string_view digits) {
 }
 
 Bytes checkpoint_data(const CheckpointFields& f) {
-  Bytes data;
-  data.reserve(kDeliveryBytes);
-  append(data, word_of(f.proposer));
-  append(data, word_of(f.start));
-  append(data, word_of(f.end));
-  append(data, f.root_hash);
-  append(data, f.account_hash);
-  append(data, word_of(f.bor_chain_id));
-  if (f.epoch) append(data, word_of(*f.epoch));
-  return data;
+  const Word words[] = {word_of(f.proposer),
+                        word_of(f.start),
+                        word_of(f.end),
+                        f.root_hash,
+                        f.account_hash,
+                        word_of(f.bor_chain_id),
+                        word_of(f.epoch.value_or(0))};
+  return joined(std::span(words).first(f.epoch ? 7 : 6));
 }
 
 std::optional<RootChain> root_chain(std::string_view text) {
@@ -186,13 +190,9 @@ std::string_view name(RootChain chain) {
 }
 
 Bytes checkpoint_sync_data(const CheckpointSync& sync) {
-  Bytes data;
-  append(data, word_of(sync.proposer));
-  append(data, word_of(sync.start));
-  append(data, word_of(sync.end));
-  append(data, word_of(sync.header_number));
-  append(data, word_of(static_cast<std::uint64_t>(sync.root_chain)));
-  return data;
+  const Word words[] = {word_of(sync.proposer), word_of(sync.start), word_of(sync.end), word_of(sync.header_number),
+                        word_of(static_cast<std::uint64_t>(sync.root_chain))};
+  return joined(words);
 }
 
 Bytes vote(ByteView data) {
@@ -282,8 +282,8 @@ const Validator* ValidatorSet::active(const Address& signer, std::uint64_t epoch
   const auto it = std::lower_bound(validators_.begin(), validators_.end(), signer,
                                    [](const Validator& v, const Address& wanted) { return v.signer < wanted; });
   if (it == validators_.end() || it->signer != signer) return nullptr;
-  const bool counts =
-      it->amount > 0 && it->standing == Standing::active && (it->deactivation_epoch == 0 || it->deactivation_epoch > epoch);
+  const bool counts = it->amount > 0 && it->standing == Standing::active &&
+                      (it->deactivation_epoch == 0 || it->deactivation_epoch > epoch);
   return counts ? &*it : nullptr;
 }
 
