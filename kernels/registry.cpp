@@ -9,6 +9,7 @@
 #include "kernels/hash/rows.h"
 #include "kernels/match/rows.h"
 #include "kernels/rsa/rows.h"
+#include "kernels/secp256k1/rows.h"
 #include "kernels/selftest.h"
 #include "kernels/tensority/rows.h"
 
@@ -112,6 +113,7 @@ std::span<const Row> rows() {
           hashes::cuda_row(),
 #endif
           rsa::reference_row(),
+          secp256k1::reference_row(),
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;

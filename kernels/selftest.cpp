@@ -10,6 +10,7 @@
 #include "kernels/hash/known.h"
 #include "kernels/match/known.h"
 #include "kernels/rsa/known.h"
+#include "kernels/secp256k1/known.h"
 #include "kernels/tensority/known.h"
 #include "kernels/tensority/tensority.h"
 
@@ -127,7 +128,12 @@ Done self_test(Family family, std::string_view row_id, Kernel& kernel) {
       if (rsa_kernel == nullptr) return fail(Status::internal, std::string(row_id) + " is not an rsa kernel");
       return rsa::check_known_answers(row_id, *rsa_kernel);
     }
-    case Family::secp256k1: break;  // no rows yet
+    case Family::secp256k1: {
+      auto* secp256k1_kernel = dynamic_cast<secp256k1::Kernel*>(&kernel);
+      if (secp256k1_kernel == nullptr)
+        return fail(Status::internal, std::string(row_id) + " is not a secp256k1 kernel");
+      return secp256k1::check_known_answers(row_id, *secp256k1_kernel);
+    }
   }
   return fail(Status::internal, "no self-test for this family");
 }
