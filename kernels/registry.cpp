@@ -112,6 +112,9 @@ std::span<const Row> rows() {
           hashes::cuda_row(),
 #endif
           rsa::reference_row(),
+#if SPARKMILL_HAVE_X86
+          rsa::avx512_row(),
+#endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;
