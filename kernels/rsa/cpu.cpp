@@ -25,10 +25,17 @@ std::unique_ptr<void, Free> allocate(std::size_t bytes) {
   return p;
 }
 
-std::uint64_t word(const std::uint8_t* big_endian, std::size_t k) {
-  std::uint64_t w;
-  std::memcpy(&w, big_endian + kModulusBytes - 8 * (k + 1), sizeof w);
-  return __builtin_bswap64(w);
+struct Constants {
+  std::uint8_t ones[kModulusBytes], zero[kModulusBytes];
+};
+/// What lanes without an item, or with a refused one, compute: 0 mod 2^2048 - 1.
+const Constants& constants() {
+  static const Constants c = [] {
+    Constants made{};
+    std::memset(made.ones, 0xff, sizeof made.ones);
+    return made;
+  }();
+  return c;
 }
 
 class CpuKernel final : public Kernel {
@@ -52,31 +59,25 @@ class CpuKernel final : public Kernel {
   void run_group(Encoding encoding, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
                  std::size_t first, std::size_t count) {
     cpu::Group& group = *static_cast<cpu::Group*>(group_.get());
-    const std::size_t lanes = ops_.lanes;
-    bool in_range[cpu::kMostLanes];
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const std::size_t i = first + lane;
-      in_range[lane] = lane < count && usable_modulus(batch.key(i, kModulusBytes)) &&
-                       std::memcmp(&batch.signatures[i * kSignatureBytes], &batch.keys[i * kModulusBytes],
-                                   kModulusBytes) < 0;  // big-endian: bytes compare as numbers do
-      for (std::size_t k = 0; k < cpu::kWords; ++k) {
-        // Lanes without an item, or with a refused one, count 0 mod 2^2048 - 1.
-        group.n[k * lanes + lane] = in_range[lane] ? word(&batch.keys[i * kModulusBytes], k) : ~std::uint64_t{0};
-        group.s[k * lanes + lane] = in_range[lane] ? word(&batch.signatures[i * kSignatureBytes], k) : 0;
-      }
-    }
     const bool evidence = !results.evidence.empty();
+    bool in_range[cpu::kMostLanes];
+    std::uint8_t nowhere[kEvidenceBytes];
+    for (std::size_t lane = 0; lane < ops_.lanes; ++lane) {
+      const std::size_t i = first + lane;
+      const std::uint8_t* n = &batch.keys[(lane < count ? i : first) * kModulusBytes];
+      const std::uint8_t* s = &batch.signatures[(lane < count ? i : first) * kSignatureBytes];
+      // Big-endian: bytes compare as numbers do.
+      in_range[lane] = lane < count && usable_modulus({n, kModulusBytes}) && std::memcmp(s, n, kModulusBytes) < 0;
+      group.n[lane] = in_range[lane] ? n : constants().ones;
+      group.s[lane] = in_range[lane] ? s : constants().zero;
+      group.middle[lane] = evidence && lane < count ? &results.evidence[i * kEvidenceBytes] : nowhere;
+    }
     ops_.power(group, evidence, workspace_.get());
     for (std::size_t lane = 0; lane < count; ++lane) {
-      const std::size_t i = first + lane;
-      const auto em = encoded(encoding, batch.message(i));
-      bool same = in_range[lane];
-      for (std::size_t k = 0; k < cpu::kWords && same; ++k) same = group.power[k * lanes + lane] == word(em.data(), k);
-      results.valid[i] = same ? 1 : 0;
-      for (std::size_t k = 0; k < cpu::kWords && evidence; ++k) {
-        const std::uint64_t w = in_range[lane] ? __builtin_bswap64(group.middle[k * lanes + lane]) : 0;
-        std::memcpy(&results.evidence[(i + 1) * kEvidenceBytes - 8 * (k + 1)], &w, sizeof w);
-      }
+      const auto em = encoded(encoding, batch.message(first + lane));
+      const bool same = std::memcmp(group.power[lane], em.data(), kModulusBytes) == 0;
+      results.valid[first + lane] =
+          in_range[lane] && same ? 1 : 0;  // 0 mod 2^2048 - 1 is 0: no evidence, as it must be
     }
   }
 

@@ -19,7 +19,7 @@ namespace sparkmill::rsa::cpu {
 namespace {
 
 using V = __m512i;
-constexpr int kLanes = 8, kDigits = 40, kBits = 52;
+constexpr int kLanes = 8, kDigits = 40, kBits = 52, kWords = 32;
 constexpr int kRows = 8;  // digits of one factor that are kept in registers
 constexpr std::uint64_t kMask = (std::uint64_t{1} << kBits) - 1;
 
@@ -175,20 +175,49 @@ SM_INLINE void to_montgomery(Workspace& w) {
   w.a[kDigits - 1] = add(add(over, x[kDigits - 1]), _mm512_slli_epi64(x[kDigits], kBits));
 }
 
-/// Digits of 52 bits from words of 64.
-SM_INLINE void read_digits(V* digit, const std::uint64_t* words) {
+/// Rows to columns: word k of row l becomes word l of row k.
+SM_INLINE void transpose(V r[kLanes]) {
+  V pairs[kLanes], quads[kLanes];
+  for (int k = 0; k < kLanes; k += 2) {
+    pairs[k] = _mm512_unpacklo_epi64(r[k], r[k + 1]);
+    pairs[k + 1] = _mm512_unpackhi_epi64(r[k], r[k + 1]);
+  }
+  for (int k = 0; k < kLanes; k += 4) {
+    for (int odd = 0; odd < 2; ++odd) {
+      quads[k + odd] = _mm512_shuffle_i64x2(pairs[k + odd], pairs[k + 2 + odd], 0x88);
+      quads[k + 2 + odd] = _mm512_shuffle_i64x2(pairs[k + odd], pairs[k + 2 + odd], 0xdd);
+    }
+  }
+  for (int k = 0; k < 4; ++k) {
+    const int low = k % 2 + (k / 2) * 2;
+    r[low] = _mm512_shuffle_i64x2(quads[low], quads[low + 4], 0x88);
+    r[low + 4] = _mm512_shuffle_i64x2(quads[low], quads[low + 4], 0xdd);
+  }
+}
+SM_INLINE V bytes_reversed(V a) {
+  const V order = _mm512_set_epi64(0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607,
+                                   0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607);
+  return _mm512_shuffle_epi8(a, order);
+}
+
+/// Digits of big-endian numbers; `word` is room for 64-bit words and one more.
+SM_INLINE void read_digits(V* digit, const std::uint8_t* const* from, V* word) {
+  for (int part = 0; part < kWords / kLanes; ++part) {
+    V r[kLanes];
+    for (int l = 0; l < kLanes; ++l) r[l] = _mm512_loadu_si512(from[l] + 64 * part);
+    transpose(r);
+    for (int k = 0; k < kLanes; ++k) word[kWords - 1 - kLanes * part - k] = bytes_reversed(r[k]);
+  }
+  word[kWords] = _mm512_setzero_si512();
   for (int k = 0; k < kDigits; ++k) {
     const int at = kBits * k / 64, shift = kBits * k % 64;
-    V d = _mm512_srlv_epi64(_mm512_load_si512(words + kLanes * at), set1(static_cast<unsigned>(shift)));
-    if (shift > 64 - kBits && at + 1 < static_cast<int>(kWords))
-      d = _mm512_or_si512(
-          d, _mm512_sllv_epi64(_mm512_load_si512(words + kLanes * (at + 1)), set1(static_cast<unsigned>(64 - shift))));
-    digit[k] = low(d);
+    const V d = _mm512_srlv_epi64(word[at], set1(static_cast<unsigned>(shift)));
+    digit[k] = low(_mm512_or_si512(d, _mm512_sllv_epi64(word[at + 1], set1(static_cast<unsigned>(64 - shift)))));
   }
 }
 
-/// Words of a, of which n is taken off where it is not below n. Requires carried digits and a < 2n; uses t.
-SM_INLINE void write_words(std::uint64_t* words, const V* a, const V* n, V* t) {
+/// a as big-endian numbers, less n where it is not below n. Requires carried digits and a < 2n; uses t.
+SM_INLINE void write_numbers(std::uint8_t* const* to, const V* a, const V* n, V* t) {
   V borrow = _mm512_setzero_si512();
   for (int k = 0; k < kDigits; ++k) {
     const V d = sub(sub(a[k], n[k]), borrow);
@@ -198,19 +227,26 @@ SM_INLINE void write_words(std::uint64_t* words, const V* a, const V* n, V* t) {
   const __mmask8 below = _mm512_test_epi64_mask(borrow, borrow);
   for (int k = 0; k < kDigits; ++k) t[k] = _mm512_mask_mov_epi64(t[k], below, a[k]);
   t[kDigits] = _mm512_setzero_si512();
-  for (int k = 0; k < static_cast<int>(kWords); ++k) {
+  V* word = t + kDigits + 1;
+  for (int k = 0; k < kWords; ++k) {
     const int at = 64 * k / kBits, shift = 64 * k % kBits;
-    V word = _mm512_srlv_epi64(t[at], set1(static_cast<unsigned>(shift)));
-    word = _mm512_or_si512(word, _mm512_sllv_epi64(t[at + 1], set1(static_cast<unsigned>(kBits - shift))));
+    V w = _mm512_srlv_epi64(t[at], set1(static_cast<unsigned>(shift)));
+    w = _mm512_or_si512(w, _mm512_sllv_epi64(t[at + 1], set1(static_cast<unsigned>(kBits - shift))));
     if (2 * kBits - shift < 64)
-      word = _mm512_or_si512(word, _mm512_sllv_epi64(t[at + 2], set1(static_cast<unsigned>(2 * kBits - shift))));
-    _mm512_store_si512(words + kLanes * k, word);
+      w = _mm512_or_si512(w, _mm512_sllv_epi64(t[at + 2], set1(static_cast<unsigned>(2 * kBits - shift))));
+    word[k] = bytes_reversed(w);
+  }
+  for (int part = 0; part < kWords / kLanes; ++part) {
+    V r[kLanes];
+    for (int k = 0; k < kLanes; ++k) r[k] = word[kWords - 1 - kLanes * part - k];
+    transpose(r);
+    for (int l = 0; l < kLanes; ++l) _mm512_storeu_si512(to[l] + 64 * part, r[l]);
   }
 }
 
 SM_INLINE void prepare(Workspace& w, const Group& group) {
-  read_digits(w.n, group.n);
-  read_digits(w.s, group.s);
+  read_digits(w.n, group.n, w.t);
+  read_digits(w.s, group.s, w.t);
   const V zero = _mm512_setzero_si512(), two = set1(2);
   V inverse = w.n[0];  // right mod 8, each step doubles the bits
   for (int turn = 0; turn < 5; ++turn) inverse = lo(zero, inverse, sub(two, lo(zero, inverse, w.n[0])));
@@ -236,14 +272,16 @@ void power(Group& group, bool evidence, void* workspace) {
         w.t[kDigits + d] = _mm512_setzero_si512();
       }
       reduce(w.x, w.t, w.n, w.n_inverse);
-      write_words(group.middle, w.x, w.n, w.t);
+      write_numbers(group.middle, w.x, w.n, w.t);
     }
     square(w.t, w.a);
     reduce(w.a, w.t, w.n, w.n_inverse);
   }
   multiply(w.t, w.a, w.s);  // by s as it is: out of Montgomery's form at the same time
   reduce(w.a, w.t, w.n, w.n_inverse);
-  write_words(group.power, w.a, w.n, w.t);
+  std::uint8_t* to[kLanes];
+  for (int l = 0; l < kLanes; ++l) to[l] = group.power[l];
+  write_numbers(to, w.a, w.n, w.t);
 }
 
 }  // namespace

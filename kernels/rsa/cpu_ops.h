@@ -7,17 +7,17 @@
 
 namespace sparkmill::rsa::cpu {
 
-inline constexpr std::size_t kWords = 32;  ///< 64-bit words of a number, lowest first
 inline constexpr std::size_t kMostLanes = 8;
+inline constexpr std::size_t kBytes = 256;  ///< of a number, big-endian everywhere here
 
-/// Numbers of one group, [word][lane], 64-byte aligned.
+/// The numbers of one group, one a lane; all lanes are filled.
 struct Group {
-  // In: n odd with its top bit set, s < n, in every lane.
-  alignas(64) std::uint64_t n[kWords * kMostLanes];
-  alignas(64) std::uint64_t s[kWords * kMostLanes];
+  // In: n odd with its top bit set, s < n.
+  const std::uint8_t* n[kMostLanes];
+  const std::uint8_t* s[kMostLanes];
   // Out, below n.
-  alignas(64) std::uint64_t power[kWords * kMostLanes];   ///< s^65537 mod n
-  alignas(64) std::uint64_t middle[kWords * kMostLanes];  ///< s^(2^15) mod n, where evidence is wanted
+  std::uint8_t power[kMostLanes][kBytes];  ///< s^65537 mod n
+  std::uint8_t* middle[kMostLanes];        ///< s^(2^15) mod n, where evidence is wanted
 };
 
 struct Ops {
