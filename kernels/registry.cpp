@@ -114,6 +114,9 @@ std::span<const Row> rows() {
 #endif
           secp256k1::reference_row(),
           rsa::reference_row(),
+#if SPARKMILL_HAVE_X86
+          rsa::avx512_row(),
+#endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;
