@@ -27,8 +27,7 @@ __global__ void __launch_bounds__(kThreads) points(const Args a) {
 
 __global__ void __launch_bounds__(kInverters) finish(const Args a) {
   const sm_u32 i = blockIdx.x * kInverters + threadIdx.x;
-  if (i < a.step)
-    sm_k1_finish(a.signatures, a.count, a.flags, i, a.step, a.scratch, a.valid, a.recovered, a.evidence);
+  if (i < a.step) sm_k1_finish(a.signatures, a.count, a.flags, i, a.step, a.scratch, a.valid, a.recovered, a.evidence);
 }
 
 constexpr sm_u32 blocks(sm_u32 count, sm_u32 threads) { return (count + threads - 1) / threads; }
