@@ -8,6 +8,7 @@
 #include "kernels/ed25519/rows.h"
 #include "kernels/hash/rows.h"
 #include "kernels/match/rows.h"
+#include "kernels/secp256k1/rows.h"
 #include "kernels/selftest.h"
 #include "kernels/tensority/rows.h"
 
@@ -110,6 +111,7 @@ std::span<const Row> rows() {
 #if SPARKMILL_HAVE_CUDA
           hashes::cuda_row(),
 #endif
+          secp256k1::reference_row(),
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;
