@@ -113,17 +113,15 @@ std::span<const Row> rows() {
           hashes::cuda_row(),
 #endif
           secp256k1::reference_row(),
-<<<<<<< HEAD
-          rsa::reference_row(),
-#if SPARKMILL_HAVE_X86
-          rsa::avx512_row(),
-=======
 #if SPARKMILL_HAVE_OPENCL
           secp256k1::opencl_row(),
 #endif
 #if SPARKMILL_HAVE_CUDA
           secp256k1::cuda_row(),
->>>>>>> h-secpdev
+#endif
+          rsa::reference_row(),
+#if SPARKMILL_HAVE_X86
+          rsa::avx512_row(),
 #endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
