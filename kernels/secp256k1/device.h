@@ -528,11 +528,11 @@ SM_FN sm_k1_point sm_k1_climb(sm_k1_point p, const sm_k1_digits* d, int top, int
     SM_UNROLL_NOT
     for (int source = 0; source < (window % 2 == 0 ? 4 : 2); ++source) {
       const sm_u64 two = (sm_u64)d->at[source][word + 1] << 32 | d->at[source][word];
-      const sm_u32 of_base = source >= 2, half = of_base ? 512u : 16u;
-      const sm_u32 digit = (sm_u32)(two >> bit) & (2u * half - 1u);
-      if (digit == half) continue;
-      sm_u32 negative = digit < half;
-      const sm_u32 entry = (negative ? half - digit : digit - half) - 1u;
+      const sm_u32 of_base = source >= 2, middle = of_base ? 512u : 16u;
+      const sm_u32 digit = (sm_u32)(two >> bit) & (2u * middle - 1u);
+      if (digit == middle) continue;
+      sm_u32 negative = digit < middle;
+      const sm_u32 entry = (negative ? middle - digit : digit - middle) - 1u;
       sm_k1_affine q;
       if (of_base) {
         SM_K1_BASE from = base + 16u * (entry + (source == 3 ? (sm_u32)SM_K1_BASE_ENTRIES : 0u));
