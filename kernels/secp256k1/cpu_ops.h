@@ -10,7 +10,6 @@
 namespace sparkmill::secp256k1::cpu {
 
 inline constexpr std::size_t kChunk = 128;  ///< items of one call; a multiple of all lane counts
-inline constexpr std::size_t kMaxLanes = 16;
 inline constexpr unsigned kHalfBits = 130;  ///< of the halves into which the endomorphism splits a scalar
 inline constexpr unsigned kWindowQ = 5;     ///< odd digits, so 16 multiples
 inline constexpr unsigned kWindowG = 10;    ///< 512 multiples
