@@ -17,7 +17,8 @@ namespace sparkmill::secp256k1::cpu {
 namespace {
 
 struct Avx2 {
-  static constexpr std::size_t kLanes = 4;
+  static constexpr std::size_t kWidth = 4;
+  static constexpr std::size_t kSides = 1;
   using V = __m256i;
   using Mask = std::uint32_t;  ///< bit l: lane l
   struct Fe {
@@ -323,7 +324,7 @@ struct Avx2 {
     r[2] = _mm256_permute2x128_si256(a, c, 0x31);
     r[3] = _mm256_permute2x128_si256(b, d, 0x31);
   }
-  static SM_INLINE void put_rows(std::uint64_t* const rows[kLanes], const Fe& x, const Fe& y) {
+  static SM_INLINE void put_rows(std::uint64_t* const* rows, const Fe& x, const Fe& y) {
     V w[8];
     packed(fitted(x), w);
     packed(fitted(y), w + 4);
@@ -332,7 +333,7 @@ struct Avx2 {
       for (std::size_t l = 0; l < 4; ++l) _mm256_store_si256(reinterpret_cast<V*>(rows[l] + 4 * half), w[4 * half + l]);
     }
   }
-  static SM_INLINE void get_rows(const std::uint64_t* const rows[kLanes], Fe& x, Fe& y) {
+  static SM_INLINE void get_rows(const std::uint64_t* const* rows, Fe& x, Fe& y) {
     V w[8];
     for (std::size_t half = 0; half < 2; ++half) {
       for (std::size_t l = 0; l < 4; ++l)

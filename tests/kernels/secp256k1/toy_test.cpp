@@ -245,7 +245,7 @@ struct Wider : Toy<1063, 3, 1129> {
 
 /// cpu_impl.h's idea of a field; elements are plain residues.
 struct ToyField {
-  static constexpr std::size_t kLanes = 1;
+  static constexpr std::size_t kWidth = 1, kSides = 1;
   using Mask = std::uint32_t;
   using Fe = Wider::Field;
   using Wide = Fe;
@@ -271,23 +271,24 @@ struct ToyField {
     return Fe{static_cast<unsigned>(word[0][first])};
   }
   static void store(Fe f, std::uint64_t (*word)[cpu::kChunk], std::size_t first) { word[0][first] = f.v; }
-  static void put_rows(std::uint64_t* const rows[1], Fe x, Fe y) { rows[0][0] = x.v, rows[0][4] = y.v; }
-  static void get_rows(const std::uint64_t* const rows[1], Fe& x, Fe& y) {
+  static void put_rows(std::uint64_t* const* rows, Fe x, Fe y) { rows[0][0] = x.v, rows[0][4] = y.v; }
+  static void get_rows(const std::uint64_t* const* rows, Fe& x, Fe& y) {
     x = {static_cast<unsigned>(rows[0][0])};
     y = {static_cast<unsigned>(rows[0][4])};
   }
 };
 using Lanes = cpu::Lanes<ToyField>;
-using Fe = ToyField::Fe;
+Lanes::Fe fe(unsigned v) { return {{{v}}}; }
+unsigned value(const Lanes::Fe& a) { return a.side[0].v; }
 
 Lanes::Point with_z(const Pair& p, unsigned z) {
-  const Fe f{z};
-  return {Fe{p.x} * f * f, Fe{p.y} * f * f * f, f};
+  return {fe(p.x * z % Wider::kPrime * z % Wider::kPrime),
+          fe(p.y * z % Wider::kPrime * z % Wider::kPrime * z % Wider::kPrime), fe(z)};
 }
 Pair affine(const Lanes::Point& p) {
-  if (p.z.v == 0) return {};
-  const Fe i = p.z.inverse();
-  return {false, (p.x * i * i).v, (p.y * i * i * i).v};
+  if (value(p.z) == 0) return {};
+  const ToyField::Fe i = p.z.side[0].inverse();
+  return {false, (p.x.side[0] * i * i).v, (p.y.side[0] * i * i * i).v};
 }
 
 TEST(LaneFormulas, EveryDoublingAndAdditionMeetsItsExceptionInZ) {
@@ -304,28 +305,28 @@ TEST(LaneFormulas, EveryDoublingAndAdditionMeetsItsExceptionInZ) {
       Lanes::add_rows(sum, nullptr, rows, negative);
       const unsigned other = negative ? Wider::kOrder - b : b;
       if (a == b || a + b == Wider::kOrder) {
-        ASSERT_EQ(sum.z.v, 0u) << a << ' ' << b;
+        ASSERT_EQ(value(sum.z), 0u) << a << ' ' << b;
       } else {
         ASSERT_EQ(affine(sum), all[(a + other) % Wider::kOrder]) << a << ' ' << b;
       }
     }
   }
   // From Z = 0 nothing comes back.
-  Lanes::Point lost{{5}, {7}, {0}};
+  Lanes::Point lost{fe(5), fe(7), fe(0)};
   Lanes::double_point(lost, 3);
-  EXPECT_EQ(lost.z.v, 0u);
+  EXPECT_EQ(value(lost.z), 0u);
 }
 
 TEST(LaneFormulas, TablesOfEveryKey) {
   static Lanes::Workspace w;
   const auto& all = Wider::multiples();
   for (unsigned a = 1; a < Wider::kOrder; ++a) {
-    Fe z;
-    Lanes::make_table(w, {all[a].x}, {all[a].y}, z);
+    Lanes::Fe z;
+    Lanes::make_table(w, fe(all[a].x), fe(all[a].y), z);
     for (unsigned k = 0; k < cpu::kRowsQ; ++k) {
       for (unsigned half = 0; half < 2; ++half) {
         const std::uint64_t* row = w.table[0][half * cpu::kRowsQ + k];
-        const Lanes::Point p{{static_cast<unsigned>(row[0])}, {static_cast<unsigned>(row[4])}, z};
+        const Lanes::Point p{fe(static_cast<unsigned>(row[0])), fe(static_cast<unsigned>(row[4])), z};
         const unsigned factor = (2 * k + 1) * (half == 1 ? Wider::lambda() : 1);
         ASSERT_EQ(affine(p), all[factor % Wider::kOrder * a % Wider::kOrder]) << a << ' ' << k << ' ' << half;
       }
@@ -369,13 +370,13 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
     chunk.even[0][0] = low1 % 2 == 0;
     chunk.even[1][0] = low2 % 2 == 0;
     const unsigned log = 1 + static_cast<unsigned>(words.below(n - 1));
-    Fe z;
-    Lanes::make_table(w, {all[log].x}, {all[log].y}, z);
+    Lanes::Fe z;
+    Lanes::make_table(w, fe(all[log].x), fe(all[log].y), z);
     Lanes::ladder(w, 0, chunk, base.data(), z);
     unsigned want = (value(half[0]) + value(half[1]) * Wider::lambda() +
                      (value(half[2]) + value(half[3]) * Wider::lambda()) % n * log) %
                     n;
-    if (w.sum[0].z.v == 0) {
+    if (value(w.sum[0].z) == 0) {
       ++exceptions;
       continue;
     }
