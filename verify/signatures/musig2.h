@@ -29,7 +29,7 @@ struct AggregateKey {
   Hash32 x_only() const;
 };
 
-inline constexpr std::size_t kMaxSigners = 65536;
+inline constexpr std::size_t kMaxSigners = 65535;
 
 /// By rising bytes, as KeySort.
 void sort_keys(std::span<PlainKey> keys);

@@ -7,10 +7,12 @@
 
 #include "kernels/ed25519/ed25519.h"
 #include "kernels/rsa/rsa.h"
+#include "kernels/secp256k1/reference.h"
 #include "kernels/secp256k1/secp256k1.h"
 #include "verify/signatures/addresses.h"
 #include "verify/signatures/ecdsa.h"
 #include "verify/signatures/ecvrf.h"
+#include "verify/signatures/musig2.h"
 
 namespace sparkmill::signatures::translate {
 namespace {
@@ -34,6 +36,16 @@ void refuse(const Call& call, std::size_t i) {
   call.results.valid[i] = 0;
   const std::size_t each = call.form.evidence_bytes;
   if (!call.results.evidence.empty()) std::memset(call.results.evidence.data() + i * each, 0, each);
+}
+
+/// True when the key that r, s, v of one item give is the point at infinity, which java-tron takes for a signer: its
+/// key is then the empty string.
+bool recovers_nothing(ByteView recoverable, ByteView digest) {
+  using Group = secp256k1::reference::Group<secp256k1::reference::Secp256k1>;
+  const auto equation = Group::recovery(
+      secp256k1::RecoverRule::unranged, secp256k1::from_big_endian(recoverable.data()),
+      secp256k1::from_big_endian(recoverable.data() + 32), secp256k1::from_big_endian(digest.data()), recoverable[64]);
+  return equation && Group::is_infinity(Group::sum(*equation));
 }
 
 struct EcdsaRules {
@@ -134,6 +146,17 @@ Done recover(const Call& call) {
   for (const std::size_t i : refused) refuse(call, i);
   Bytes addresses(count * 20);
   addresses_of(public_keys, addresses);
+  if (caller == Caller::tron_transaction) {
+    const auto nothing = address_of_nothing();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (call.results.valid[i] != 0 ||
+          !recovers_nothing(batch.signature(i, secp256k1::kRecoverableBytes), items.message(i))) {
+        continue;
+      }
+      call.results.valid[i] = 1;
+      std::copy(nothing.begin(), nothing.end(), addresses.begin() + static_cast<std::ptrdiff_t>(i * nothing.size()));
+    }
+  }
   const std::size_t prefix = is_tron(caller) ? 1 : 0;
   const std::size_t each = call.form.output_bytes;
   for (std::size_t i = 0; i < count; ++i) {
@@ -145,6 +168,48 @@ Done recover(const Call& call) {
       call.results.valid[i] = 0;
     }
   }
+  return done();
+}
+
+Done musig2(const Call& call) {
+  SPARKMILL_ASSIGN(auto* kernel, as<secp256k1::Kernel>(call));
+  const Items& items = call.items;
+  Bytes keys(items.count * secp256k1::kXOnlyKeyBytes), messages;
+  std::vector<std::uint64_t> offsets{0};
+  std::vector<std::size_t> refused;
+  // Votes of one committee come together: its key is aggregated once.
+  ByteView last_list;
+  std::optional<Hash32> last_key;
+  for (std::size_t i = 0; i < items.count; ++i) {
+    ByteReader message(items.message(i));
+    const std::size_t signers = message.u16();
+    const ByteView list = message.bytes(signers * sizeof(PlainKey));
+    if (message.failed() || signers == 0) {
+      return fail(Status::bad_input,
+                  "musig2: item " + std::to_string(i) + ": its message of " + std::to_string(items.message(i).size()) +
+                      " bytes does not begin with the keys of " + std::to_string(signers) + " signers",
+                  "u16 signers | signers x 33-byte keys | message");
+    }
+    if (i == 0 || !std::equal(list.begin(), list.end(), last_list.begin(), last_list.end())) {
+      std::vector<PlainKey> each(signers);
+      for (std::size_t k = 0; k < signers; ++k) std::memcpy(each[k].data(), list.data() + k * 33, 33);
+      const auto aggregate = aggregate_keys(each);
+      last_key = aggregate ? std::optional(aggregate->x_only()) : std::nullopt;
+      last_list = list;
+    }
+    if (last_key) {
+      std::memcpy(keys.data() + i * last_key->size(), last_key->data(), last_key->size());
+    } else {
+      refused.push_back(i);
+    }
+    const ByteView rest = message.bytes(message.left());
+    messages.insert(messages.end(), rest.begin(), rest.end());
+    offsets.push_back(messages.size());
+  }
+  SPARKMILL_TRY(kernel->verify_vartime(secp256k1::Check::bip340,
+                                       {items.count, keys, items.signatures, messages, offsets},
+                                       {call.results.valid, call.results.evidence}, call.stop));
+  for (const std::size_t i : refused) refuse(call, i);
   return done();
 }
 
