@@ -21,7 +21,13 @@ constexpr unsigned kMaxFailures = 3;
 constexpr unsigned kMaxSliceFaults = 4;
 
 /// Units a second of a lane nobody has measured.
-double unknown_rate(kernels::Family family) { return family == kernels::Family::tensority ? 10 : 1e8; }
+double unknown_rate(kernels::Family family) {
+  switch (family) {
+    case kernels::Family::match: return 1e8;
+    case kernels::Family::tensority: return 10;
+    default: return 2'000;  // signatures
+  }
+}
 /// Lanes look up this often for timed pauses and retries; work itself wakes them at once.
 constexpr auto kLookUp = std::chrono::milliseconds(200);
 

@@ -23,6 +23,10 @@
 
 namespace sparkmill::worker {
 
+/// What verify.batch and verify.blocks run on.
+inline constexpr kernels::Family kSignatureFamilies[] = {kernels::Family::ed25519, kernels::Family::secp256k1,
+                                                         kernels::Family::rsa};
+
 struct SchedulerSettings {
   std::vector<std::string> devices;  ///< ids to use; empty: all that make sense
   std::string backend;               ///< forced row, for every device that has it
