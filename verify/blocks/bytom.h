@@ -142,12 +142,16 @@ struct TransactionFacts {
   std::uint64_t fee = 0;
 };
 
-/// Which parts were checked (Bytom blocks 10): a verdict without the chain says nothing about work, one without state
-/// nothing about real coins.
+/// Which parts were checked (Bytom blocks 10): a verdict without work says nothing about the chain, one without state
+/// nothing about real coins. Block 0 has no header rules: they count as checked.
 struct Scope {
   bool body = false;
-  bool chain = false;
+  bool links = false;  ///< version, height, parent
+  bool bits = false;   ///< the target that the chain asks for
+  bool time = false;
+  bool work = false;  ///< Tensority
   bool state = false;
+  bool chain() const { return links && bits && time && work; }
 };
 
 struct Facts {
@@ -168,13 +172,13 @@ using BlockVerdict = Verdict<Facts>;
 /// The verdict of bytes that decode() refused.
 BlockVerdict undecodable(const Error& error);
 
-/// What the headers before a block say.
+/// What the headers before a block say, as far as it is known: what is missing is not checked.
 struct Context {
-  Hash32 parent_id{};
-  std::uint64_t parent_height = 0;
-  std::uint64_t bits = 0;         ///< that this block must have
-  std::uint64_t median_time = 0;  ///< of the eleven before
-  Hash32 seed{};
+  std::optional<Hash32> parent_id;
+  std::optional<std::uint64_t> parent_height;
+  std::optional<std::uint64_t> bits;         ///< that this block must have
+  std::optional<std::uint64_t> median_time;  ///< of the eleven before
+  std::optional<Hash32> seed;
   std::uint64_t now = chain::kMaxVarint63;  ///< Unix seconds
 };
 
@@ -191,14 +195,13 @@ struct Engines {
   hashes::Kernel* hash = nullptr;
   ed25519::Kernel* signatures = nullptr;
   ed25519::Kernel* second_signatures = nullptr;
-  tensority::Kernel* pow = nullptr;  ///< needed where an item has a context or a seed
+  tensority::Kernel* pow = nullptr;  ///< needed where a context has a seed
   EpochSource* epochs = nullptr;     ///< null: the default
 };
 
 struct Item {
   const Block* block = nullptr;
-  std::optional<Context> context;  ///< none: body only
-  std::optional<Hash32> seed;      ///< body only, but the proof of work is computed for the facts
+  std::optional<Context> context;  ///< none: the body only
 };
 
 struct Judged {

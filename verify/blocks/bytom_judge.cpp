@@ -161,7 +161,7 @@ class DefaultEpochs final : public EpochSource {
   }
 };
 
-std::optional<Hash32> seed_of(const Item& item) { return item.context ? item.context->seed : item.seed; }
+std::optional<Hash32> seed_of(const Item& item) { return item.context ? item.context->seed : std::nullopt; }
 
 Done judge_work(std::span<const Item> items, std::vector<Judged>& out, const Engines& engines, const StopToken& stop) {
   std::map<Hash32, std::vector<std::size_t>> by_seed;
@@ -219,20 +219,36 @@ std::string against(std::uint64_t is, std::uint64_t should) {
   return std::to_string(is) + " instead of " + std::to_string(should);
 }
 
+Scope scope_of(const chain::BlockHeader& h, const std::optional<Context>& c) {
+  Scope scope{true, false, false, false, false, false};
+  if (!c) return scope;
+  const bool genesis = h.height == 0 && !c->parent_height;
+  scope.links = genesis || (c->parent_id && c->parent_height);
+  scope.bits = genesis || c->bits;
+  scope.time = genesis || c->median_time;
+  scope.work = genesis || c->seed;
+  return scope;
+}
+
 /// Bytom blocks 9, step 1.
-std::optional<Refusal> against_chain(const chain::BlockHeader& h, const Context& c, bool pow_ok) {
+std::optional<Refusal> against_chain(const chain::BlockHeader& h, const Context& c, const std::optional<bool>& pow_ok) {
+  if (h.height == 0 && !c.parent_height) return std::nullopt;
   if (h.version != chain::kBlockVersion) return Refusal{"version", against(h.version, chain::kBlockVersion)};
-  if (h.height != c.parent_height + 1) return Refusal{"height", against(h.height, c.parent_height + 1)};
-  if (h.bits != c.bits) return Refusal{"bits", against(h.bits, c.bits)};
-  if (h.previous != c.parent_id) return Refusal{"previous", to_hex(h.previous) + " instead of " + to_hex(c.parent_id)};
+  if (c.parent_height && h.height != *c.parent_height + 1) {
+    return Refusal{"height", against(h.height, *c.parent_height + 1)};
+  }
+  if (c.bits && h.bits != *c.bits) return Refusal{"bits", against(h.bits, *c.bits)};
+  if (c.parent_id && h.previous != *c.parent_id) {
+    return Refusal{"previous", to_hex(h.previous) + " instead of " + to_hex(*c.parent_id)};
+  }
   if (h.timestamp > c.now && h.timestamp - c.now > chain::bytom_params().max_ahead) {
     return Refusal{"timestamp", std::to_string(h.timestamp) + " is too far ahead of " + std::to_string(c.now)};
   }
-  if (h.timestamp <= c.median_time) {
+  if (c.median_time && h.timestamp <= *c.median_time) {
     return Refusal{"timestamp", std::to_string(h.timestamp) + " is not above the median " +
-                                    std::to_string(c.median_time) + " of the eleven before"};
+                                    std::to_string(*c.median_time) + " of the eleven before"};
   }
-  if (!pow_ok) return Refusal{"pow", "the Tensority hash is above the target"};
+  if (!pow_ok.value_or(true)) return Refusal{"pow", "the Tensority hash is above the target"};
   return std::nullopt;
 }
 
@@ -261,7 +277,7 @@ std::optional<Refusal> first_wrong(const Item& item, Judged& judged) {
   Facts& facts = judged.verdict.facts;
   const chain::BlockHeader& h = item.block->header;
   std::optional<Refusal> wrong;
-  if (item.context) wrong = against_chain(h, *item.context, facts.pow_ok.value_or(false));
+  if (item.context) wrong = against_chain(h, *item.context, facts.pow_ok);
   const std::optional<Refusal> body = against_body(*item.block, facts);
   if (!wrong) wrong = body;
   if (!wrong && h.transaction_merkle_root != facts.tx_root) {
@@ -333,7 +349,7 @@ Result<std::vector<Judged>> judge(std::span<const Item> items, const Engines& en
     facts.height = blocks[i]->header.height;
     facts.id = all[i].id;
     facts.tx_root = all[i].tx_root;
-    facts.scope = {true, items[i].context.has_value(), false};
+    facts.scope = scope_of(blocks[i]->header, items[i].context);
     out[i].ids = std::move(all[i]);
   }
   SPARKMILL_TRY(judge_work(items, out, engines, stop));
