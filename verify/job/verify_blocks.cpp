@@ -21,6 +21,7 @@ constexpr std::string_view kMagic = "SMBK";
 constexpr std::uint16_t kVersion = 1;
 constexpr std::uint16_t kEvidenceFlag = 1;
 constexpr std::uint8_t kBody = 1, kWithContext = 2;
+constexpr std::uint8_t kSeedThere = 16, kAllThere = 31;
 constexpr std::uint64_t kSeedUnits = 3;  // 26 ms against 9 ms for a hash
 constexpr std::uint64_t kInputsPerUnit = 1'600;
 constexpr std::size_t kMaxBlobBytes = std::size_t{1} << 30;
@@ -232,7 +233,7 @@ Done BlocksWork::decide(std::span<const std::uint32_t> indices, kernels::Kernel&
       continue;
     }
     decoded.push_back(std::move(*block));
-    items.push_back({&decoded.back(), item.context, {}});
+    items.push_back({&decoded.back(), item.context});
     places.push_back(k);
   }
   bytom::Engines engines;
@@ -248,8 +249,8 @@ Done BlocksWork::decide(std::span<const std::uint32_t> indices, kernels::Kernel&
     const std::size_t k = places[j];
     verdicts[k] = number_of(judged[j].verdict);
     Hash32 result{};
-    if (items[j].context) {
-      const auto found = work.results.find({items[j].context->seed, chain::header_hash(decoded[j].header)});
+    if (items[j].context && items[j].context->seed) {
+      const auto found = work.results.find({*items[j].context->seed, chain::header_hash(decoded[j].header)});
       if (found != work.results.end()) result = found->second;
     }
     std::map<SignedMessage, Hash32> own;
@@ -284,7 +285,10 @@ Bytes encode_items(std::span<const BlockItem> items) {
     w.u8(item.context ? kWithContext : kBody);
     if (item.context) {
       const bytom::Context& c = *item.context;
-      w.bytes(c.parent_id).u64(c.parent_height).u64(c.bits).u64(c.median_time).bytes(c.seed).u64(c.now);
+      w.u8(static_cast<std::uint8_t>((c.parent_id ? 1 : 0) | (c.parent_height ? 2 : 0) | (c.bits ? 4 : 0) |
+                                     (c.median_time ? 8 : 0) | (c.seed ? kSeedThere : 0)));
+      w.bytes(c.parent_id.value_or(Hash32{})).u64(c.parent_height.value_or(0)).u64(c.bits.value_or(0));
+      w.u64(c.median_time.value_or(0)).bytes(c.seed.value_or(Hash32{})).u64(c.now);
     }
     w.len_bytes(item.block);
   }
@@ -312,12 +316,19 @@ Result<std::vector<BlockItem>> decode_block_items(ByteView blob) {
     const std::uint8_t tag = r.u8();
     if (!r.failed() && tag != kBody && tag != kWithContext) return bad(where + "tag " + std::to_string(tag));
     if (tag == kWithContext) {
+      const std::uint8_t there = r.u8();
+      if (there > kAllThere) return bad(where + "fields " + std::to_string(there));
+      const auto parent_id = r.array<32>();
+      const std::uint64_t parent_height = r.u64();
+      const std::uint64_t bits = r.u64();
+      const std::uint64_t median_time = r.u64();
+      const auto seed = r.array<32>();
       bytom::Context c;
-      c.parent_id = r.array<32>();
-      c.parent_height = r.u64();
-      c.bits = r.u64();
-      c.median_time = r.u64();
-      c.seed = r.array<32>();
+      if ((there & 1) != 0) c.parent_id = parent_id;
+      if ((there & 2) != 0) c.parent_height = parent_height;
+      if ((there & 4) != 0) c.bits = bits;
+      if ((there & 8) != 0) c.median_time = median_time;
+      if ((there & kSeedThere) != 0) c.seed = seed;
       c.now = r.u64();
       item.context = c;
     }
@@ -355,9 +366,9 @@ Result<std::unique_ptr<Work>> open_verify_blocks(const Job& job, BlobSource& blo
   const Hash32* seed = nullptr;
   for (const BlockItem& item : in->items) {
     std::uint64_t units = 1;
-    if (item.context) {
-      if (seed == nullptr || *seed != item.context->seed) units += kSeedUnits;
-      seed = &item.context->seed;
+    if (item.context && item.context->seed) {
+      if (seed == nullptr || *seed != *item.context->seed) units += kSeedUnits;
+      seed = &*item.context->seed;
     }
     if (const auto block = bytom::decode(item.block)) {
       std::size_t inputs = 0;

@@ -3,14 +3,15 @@
 // computed. Chains: Bytom 1.x blocks (BTTC checkpoints and BTN blocks have numbers and no work yet).
 // Params: u16 version = 1, u16 flags (bit 0: evidence), u16 chain, u16 0, u32 count. One blob, tagged records:
 // "SMBK" | u16 version = 1 | u16 chain | u32 count | count * (u8 tag | [context] | u32 length + block). Tag 1: the
-// block's body alone; tag 2: with its context, parent id[32] | u64 parent height | u64 bits | u64 median time |
-// seed[32] | u64 now (Unix seconds), and its proof of work.
+// block's body alone; tag 2: with what is known of its context, u8 fields (1 parent id, 2 parent height, 4 bits, 8
+// median time, 16 seed: the proof of work is computed) | parent id[32] | u64 parent height | u64 bits | u64 median time
+// | seed[32] | u64 now (Unix seconds); the bytes of fields that are not there count for nothing.
 // Answer: u32 count, a byte an item: 1 valid, otherwise the number of its reason (block_reasons).
-// Evidence of item i: H(worker_pub | context | T), T = H("sparkmill/block-work/v1" | u8 tag | Tensority hash, zeros for
-// tag 1 | point of each signature that its programs asked for, as in verify.batch, by key, message and signature).
-// A block that cannot be decoded has no work in it: T of zeros and no points. Units: Tensority hashes; a seed other
-// than that of the item before counts for three more, and each 1,600 inputs for one. Source: DESIGN 6; jobs and proofs
-// 7; "Bytom blocks" 8 to 10.
+// Evidence of item i: H(worker_pub | context | T), T = H("sparkmill/block-work/v1" | u8 tag | Tensority hash, zeros
+// without a seed | point of each signature that its programs asked for, as in verify.batch, by key, message and
+// signature). A block that cannot be decoded has no work in it: T of zeros and no points. Units: Tensority hashes; a
+// seed other than that of the item before counts for three more, and each 1,600 inputs for one. Source: DESIGN 6; jobs
+// and proofs 7; "Bytom blocks" 8 to 10.
 #pragma once
 
 #include <optional>
