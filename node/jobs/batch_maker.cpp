@@ -3,6 +3,8 @@
 // checks must not take longer than the work).
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "kernels/backend/discover.h"
 #include "kernels/registry.h"
@@ -12,11 +14,26 @@
 #include "verify/job/plants.h"
 #include "verify/job/verify_batch.h"
 
+extern "C" {
+extern const unsigned char sparkmill_bytom_signatures[];
+extern const unsigned char sparkmill_bytom_signatures_end[];
+}
+
 namespace sparkmill::node {
 
 namespace {
 
 constexpr std::uint16_t kSpecVersion = 1;
+/// Signing with other keys than Ed25519's takes some ten times as long as checking.
+constexpr std::uint32_t kSlowSigning = 4;
+
+/// Signatures of real blocks, if there are any of this form.
+signatures::ItemList real_ones(const signatures::Form& form) {
+  const ByteView stream(sparkmill_bytom_signatures,
+                        static_cast<std::size_t>(sparkmill_bytom_signatures_end - sparkmill_bytom_signatures));
+  auto all = signatures::decode_stream(stream, "bytom_signatures.smsg", job::kMaxBatchItems);
+  return all && &all->form() == &form ? std::move(*all) : signatures::ItemList(form);
+}
 
 std::vector<const signatures::Form*> forms_here() {
   std::vector<const signatures::Form*> out;
@@ -38,6 +55,17 @@ class BatchMaker final : public Maker {
                            const StopToken& stop) override;
 
  private:
+  /// One scheme after the other, and of each one policy after the other.
+  const signatures::Form* form_of(std::uint64_t index) const {
+    std::vector<std::vector<const signatures::Form*>> schemes;
+    for (const signatures::Form* form : forms_) {
+      if (schemes.empty() || schemes.back().front()->scheme != form->scheme) schemes.emplace_back();
+      schemes.back().push_back(form);
+    }
+    const auto& policies = schemes[index % schemes.size()];
+    return policies[index / schemes.size() % policies.size()];
+  }
+
   std::uint32_t items_;
   BlobStore& blobs_;
   std::vector<const signatures::Form*> forms_;
@@ -52,17 +80,23 @@ Result<MadeAttempt> BatchMaker::make(const Task* again, std::uint64_t index, std
     if (forms_.empty()) {
       return fail(Status::no_device, "no signatures are given out: this processor has no fast row for any scheme");
     }
-    spec = {index, forms_[index % forms_.size()], items_};
+    spec.index = index;
+    spec.form = form_of(index);
+    const bool quick = spec.form->scheme == signatures::Scheme::ed25519;
+    spec.items = quick ? items_ : std::max(kMinSignatures, items_ / kSlowSigning);
   }
   SPARKMILL_ASSIGN(const auto signers, job::make_signers(*spec.form, random_array<32>()));
-  SPARKMILL_ASSIGN(const job::PlantedBatch batch, job::plant_batch(*signers, {}, spec.items, random_array<32>(), stop));
+  const signatures::ItemList real = real_ones(*spec.form);
+  SPARKMILL_ASSIGN(const job::PlantedBatch batch,
+                   job::plant_batch(*signers, real.view(), spec.items, random_array<32>(), stop));
   SPARKMILL_ASSIGN(const Hash32 stream, blobs_.put(signatures::encode_stream(*spec.form, batch.items.view())));
   MadeAttempt made;
   made.spec = encode(spec);
   made.job = job::make_batch_job({spec.form, spec.items, true}, stream, deadline_ms);
   made.secrets = job::encode(batch.plants);
-  made.text = fmt::format("{} generated signatures, {} {}, {} planted", spec.items, spec.form->scheme_name,
-                          spec.form->policy_name, batch.plants.list.size());
+  made.text = fmt::format("{} {} signatures, {}: {} generated, {} of real blocks, {} planted", spec.items,
+                          spec.form->scheme_name, spec.form->policy_name,
+                          spec.items - real.count() - batch.plants.list.size(), real.count(), batch.plants.list.size());
   return made;
 }
 
