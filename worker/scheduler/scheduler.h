@@ -36,7 +36,8 @@ struct SchedulerSettings {
   std::uint64_t retry_ms = 1'000;  ///< first wait after a lost device; doubles
   /// What the lanes make kernels for. A device that has none for some of them serves the others.
   std::vector<kernels::Family> families = {kernels::Family::match};
-  /// When runs of several families wait, their lane time is shared in this proportion; absent: 1.
+  /// When runs of several families wait, their lane time is shared in this proportion. Families that are not named stand
+  /// in one queue, whose weight is 1.
   std::map<kernels::Family, double> weights;
 };
 
@@ -124,6 +125,7 @@ class Scheduler {
   /// Part of the time that this lane may work: 0 to 1.
   static double duty(const Lane& lane);
   Run* next_run(const Lane& lane) const;
+  kernels::Family queue_of(kernels::Family family) const;
   void join_race(kernels::Family family);
   bool make_kernels(Lane& lane, std::unique_lock<std::mutex>& lock);
   void run_slice(Lane& lane, Run& run, std::unique_lock<std::mutex>& lock);
