@@ -43,7 +43,9 @@ SM_INLINE V carry(V a) { return _mm512_srli_epi64(a, kBits); }
 /// reach wander through the registers.
 __attribute__((noinline)) void add_product(V* t, const V* rows, const V* factor, int count) {
   V row[kRows], sum[kRows + 1];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) row[r] = rows[r];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) sum[r] = t[r];
 #pragma GCC unroll 1
   for (int j = 0; j < count; ++j) {
@@ -57,6 +59,7 @@ __attribute__((noinline)) void add_product(V* t, const V* rows, const V* factor,
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) sum[r] = sum[r + 1];
   }
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) t[count + r] = sum[r];
 }
 
