@@ -113,7 +113,7 @@ std::span<const Row> rows() {
 #endif
           rsa::reference_row(),
 #if SPARKMILL_HAVE_X86
-          rsa::avx512_row(),
+          rsa::avx512_row(), rsa::avx2_row(),
 #endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {

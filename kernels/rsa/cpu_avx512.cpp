@@ -113,8 +113,7 @@ SM_INLINE void reduce(V* a, V* t, const V* n, V n_inverse) {
     for (int r = 0; r < kRows; ++r) {
       sum[r] = add(sum[r], over);
       q[r] = lo(zero, sum[r], n_inverse);
-      // The low half becomes 0 by q n: it runs over exactly when it was not 0 before.
-      over = _mm512_mask_add_epi64(carry(sum[r]), _mm512_test_epi64_mask(sum[r], set1(kMask)), carry(sum[r]), set1(1));
+      over = carry(add(sum[r], set1(kMask)));  // q n makes the low digit 0: it runs over unless it was 0 before
       over = hi(over, q[r], n[0]);
 #pragma GCC unroll 8
       for (int k = 1; k < kRows; ++k) {
