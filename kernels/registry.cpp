@@ -9,6 +9,7 @@
 #include "kernels/hash/rows.h"
 #include "kernels/match/rows.h"
 #include "kernels/rsa/rows.h"
+#include "kernels/secp256k1/rows.h"
 #include "kernels/selftest.h"
 #include "kernels/tensority/rows.h"
 
@@ -110,6 +111,13 @@ std::span<const Row> rows() {
 #endif
 #if SPARKMILL_HAVE_CUDA
           hashes::cuda_row(),
+#endif
+          secp256k1::reference_row(),
+#if SPARKMILL_HAVE_OPENCL
+          secp256k1::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          secp256k1::cuda_row(),
 #endif
           rsa::reference_row(),
 #if SPARKMILL_HAVE_X86

@@ -40,11 +40,11 @@ bool is_ed25519(const Json& root) {
          first.contains("sig") && (first.contains("msg") || first.contains("msg_ascii"));
 }
 
-/// The first of "cases", where it is an object with all these names.
-bool first_case_has(const Json& root, std::initializer_list<const char*> names) {
+/// The first case has all these members.
+bool first_case_has(const Json& root, std::initializer_list<const char*> members) {
   const auto cases = root.find("cases");
   if (cases == root.end() || !cases->is_array() || cases->empty() || !cases->front().is_object()) return false;
-  return std::all_of(names.begin(), names.end(), [&](const char* name) { return cases->front().contains(name); });
+  return std::all_of(members.begin(), members.end(), [&](const char* m) { return cases->front().contains(m); });
 }
 bool is_rsa_draw(const Json& root) { return first_case_has(root, {"n", "e", "sig", "prev_hash", "valid"}); }
 bool is_rsa_pkcs1(const Json& root) {
@@ -65,6 +65,30 @@ constexpr VectorFormat kFormats[] = {
     {"rsa2048 draws", "cases with n, e, sig, prev_hash and valid", is_rsa_draw, run_rsa_draw_vectors},
     {"rsa2048 RSASSA-PKCS1-v1_5", "cases with n, e, sig, msg and result, of SHA-256", is_rsa_pkcs1,
      run_rsa_pkcs1_vectors},
+    {"ecdsa", "cases with pub_uncompressed, sig, msg and result",
+     [](const Json& r) {
+       return first_case_has(r, {"pub_uncompressed", "sig", "msg", "result"});
+     },
+     run_ecdsa_vectors},
+    {"ecrecover", "cases with hash, v, r, s and the addresses by caller",
+     [](const Json& r) {
+       return first_case_has(r, {"hash", "v", "r", "s", "precompile_address"});
+     },
+     run_ecrecover_vectors},
+    {"bip340", "rows of BIP-340's table as cases",
+     [](const Json& r) {
+       return first_case_has(r, {"public key", "signature", "verification result"});
+     },
+     run_bip340_vectors},
+    {"bip327", "key_agg, nonce_agg, sig_agg, sign_verify and tweak of MuSig2",
+     [](const Json& r) { return r.contains("key_agg") && r.contains("sig_agg"); }, run_musig2_vectors},
+    {"ecvrf", "cases with suite, pk, alpha, pi and valid",
+     [](const Json& r) {
+       return first_case_has(r, {"suite", "pk", "alpha", "pi", "valid"});
+     },
+     run_ecvrf_vectors},
+    {"hash_to_curve", "suites of RFC 9380: edwards25519 and expand_message_xmd with SHA-512",
+     [](const Json& r) { return r.contains("suites") && r.at("suites").is_object(); }, run_hash_to_curve_vectors},
     {"hashes", "cases with msg and digests: SHA-2, SHA-3, Keccak", is_hashes, run_hash_vectors},
 };
 
