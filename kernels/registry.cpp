@@ -123,6 +123,12 @@ std::span<const Row> rows() {
 #if SPARKMILL_HAVE_X86
           rsa::avx512_row(), rsa::avx2_row(),
 #endif
+#if SPARKMILL_HAVE_OPENCL
+          rsa::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          rsa::cuda_row(),
+#endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;

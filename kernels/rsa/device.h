@@ -33,6 +33,7 @@
 #define SM_RSA_CALL SM_FN
 #endif
 
+// Loops over whole numbers stay loops: unrolled, they would take all registers.
 #define SM_RSA_BYTES 256
 #define SM_RSA_DIGITS 75
 #define SM_RSA_ROWS 5  // digits of one factor that are kept in registers
@@ -66,6 +67,7 @@ SM_RSA_CALL void sm_rsa_add_product(sm_u64* t, const sm_u32* rows, const sm_u32*
 }
 
 SM_FN void sm_rsa_clear(sm_u64* t) {
+  SM_UNROLL_NOT
   for (sm_u32 k = 0; k < 2 * SM_RSA_DIGITS; ++k) t[k] = 0;
 }
 /// t = a b.
@@ -85,6 +87,7 @@ SM_FN void sm_rsa_square(sm_u64* t, const sm_u32* a) {
     if (i + SM_RSA_ROWS < SM_RSA_DIGITS)
       sm_rsa_add_product(t + 2 * i + SM_RSA_ROWS, a + i, a + i + SM_RSA_ROWS, SM_RSA_DIGITS - i - SM_RSA_ROWS);
   }
+  SM_UNROLL_NOT
   for (sm_u32 k = 0; k < SM_RSA_DIGITS; ++k) {
     t[2 * k] = 2 * t[2 * k] + (sm_u64)a[k] * a[k];
     t[2 * k + 1] *= 2;
@@ -93,6 +96,7 @@ SM_FN void sm_rsa_square(sm_u64* t, const sm_u32* a) {
 
 /// Carried digits of columns.
 SM_FN void sm_rsa_carry(sm_u32* a, const sm_u64* column, sm_u64 over) {
+  SM_UNROLL_NOT
   for (sm_u32 k = 0; k < SM_RSA_DIGITS; ++k) {
     over += column[k];
     a[k] = (sm_u32)over & SM_RSA_MASK;
@@ -121,12 +125,14 @@ SM_FN void sm_rsa_reduce(sm_u32* a, sm_u64* t, const sm_u32* n, sm_u32 inverse) 
 /// 2^2100 - n for -n nothing is ever negative: what runs over at the top counts modulo a power of 2.
 SM_FN void sm_rsa_to_montgomery(sm_u32* a, const sm_u32* s, const sm_u32* n, sm_u64* x) {
   const sm_u32 n_top = n[73] << 28 | n[72];  // its top bit is set
+  SM_UNROLL_NOT
   for (sm_u32 k = 0; k < SM_RSA_DIGITS; ++k) x[k] = (sm_u64)s[k] + n[k];
   SM_UNROLL_NOT
   for (sm_u32 step = 0; step < SM_RSA_DIGITS; ++step) {
     const sm_u64 top = (x[74] << 56) + (x[73] << 28) + x[72] + (x[71] >> 28);  // in units of digit 72, below 2^35
     const sm_u32 q = (sm_u32)((top << 28) / n_top) - 3;
     sm_u64 p = x[SM_RSA_DIGITS - 2] + (sm_u64)q * (n[SM_RSA_DIGITS - 1] ^ SM_RSA_MASK);
+    SM_UNROLL_NOT
     for (sm_u32 k = SM_RSA_DIGITS - 1; k > 0; --k) {
       const sm_u32 minus_n = k > 1 ? n[k - 1] ^ SM_RSA_MASK : (n[0] ^ SM_RSA_MASK) + 1;  // n is odd: no carry
       const sm_u64 below = (k > 1 ? x[k - 2] : 0) + (sm_u64)q * minus_n;
@@ -138,8 +144,9 @@ SM_FN void sm_rsa_to_montgomery(sm_u32* a, const sm_u32* s, const sm_u32* n, sm_
   sm_rsa_carry(a, x, 0);
 }
 
-/// Byte k from the end of a big-endian number: digits of 28 bits are seven halves of bytes.
+/// Digits of a big-endian number.
 SM_FN void sm_rsa_read(sm_u32* digit, SM_BYTES bytes) {
+  SM_UNROLL_NOT
   for (sm_u32 k = 0; k < SM_RSA_DIGITS; ++k) {
     sm_u64 w = 0;
     const sm_u32 first = 28 * k / 8;
@@ -158,8 +165,10 @@ SM_FN sm_u32 sm_rsa_byte(const sm_u32* digit, sm_u32 k) {
 /// Takes n off where a is not below it. Requires a < 2n.
 SM_FN void sm_rsa_below_n(sm_u32* a, const sm_u32* n) {
   sm_u32 borrow = 0, left;
+  SM_UNROLL_NOT
   for (sm_u32 k = 0; k < SM_RSA_DIGITS; ++k) borrow = (a[k] - n[k] - borrow) >> 31;
   if (borrow != 0) return;
+  SM_UNROLL_NOT
   for (sm_u32 k = 0; k < SM_RSA_DIGITS; ++k) {
     left = a[k] - n[k] - borrow;
     a[k] = left & SM_RSA_MASK;
@@ -185,6 +194,7 @@ SM_FN sm_u32 sm_rsa_em_byte(sm_u32 encoding, SM_BYTES message, sm_u32 length, sm
 /// 1 when n (key) is odd and has 2048 bits and the signature is below it.
 SM_FN sm_u32 sm_rsa_in_range(SM_BYTES key, SM_BYTES signature) {
   if ((key[0] & 0x80) == 0 || (key[SM_RSA_BYTES - 1] & 1) == 0) return 0;
+  SM_UNROLL_NOT
   for (sm_u32 k = 0; k < SM_RSA_BYTES; ++k) {
     if (signature[k] != key[k]) return signature[k] < key[k] ? 1 : 0;
   }
@@ -197,6 +207,7 @@ SM_FN sm_u32 sm_rsa_verify(SM_BYTES key, SM_BYTES signature, SM_BYTES message, s
   sm_u32 n[SM_RSA_DIGITS], s[SM_RSA_DIGITS], a[SM_RSA_DIGITS];
   sm_u64 t[2 * SM_RSA_DIGITS];
   if (sm_rsa_in_range(key, signature) == 0) {
+    SM_UNROLL_NOT
     for (sm_u32 k = 0; wanted != 0 && k < SM_RSA_BYTES; ++k) evidence[k] = 0;
     return 0;
   }
@@ -210,10 +221,12 @@ SM_FN sm_u32 sm_rsa_verify(SM_BYTES key, SM_BYTES signature, SM_BYTES message, s
   for (sm_u32 k = 0; k < 17; ++k) {
     if (k == 15 && wanted != 0) {
       sm_rsa_clear(t);
+      SM_UNROLL_NOT
       for (sm_u32 d = 0; d < SM_RSA_DIGITS; ++d) t[d] = a[d];
       sm_u32 middle[SM_RSA_DIGITS];
       sm_rsa_reduce(middle, t, n, inverse);
       sm_rsa_below_n(middle, n);
+      SM_UNROLL_NOT
       for (sm_u32 b = 0; b < SM_RSA_BYTES; ++b) evidence[SM_RSA_BYTES - 1 - b] = (unsigned char)sm_rsa_byte(middle, b);
     }
     if (k < 16)
@@ -223,6 +236,7 @@ SM_FN sm_u32 sm_rsa_verify(SM_BYTES key, SM_BYTES signature, SM_BYTES message, s
     sm_rsa_reduce(a, t, n, inverse);
   }
   sm_rsa_below_n(a, n);
+  SM_UNROLL_NOT
   for (sm_u32 k = 0; k < SM_RSA_BYTES; ++k) {
     if (sm_rsa_byte(a, k) != sm_rsa_em_byte(encoding, message, length, k)) return 0;
   }
