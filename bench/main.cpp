@@ -15,6 +15,7 @@
 #include "bench/kernels/ed25519.h"
 #include "bench/kernels/hash.h"
 #include "bench/kernels/match.h"
+#include "bench/kernels/rsa.h"
 #include "bench/kernels/tensority.h"
 #include "bench/machine_card.h"
 #include "bench/measure.h"
@@ -191,6 +192,7 @@ int run(const Options& o) {
   register_match(cores);
   register_tensority(cores);
   register_ed25519(cores);
+  register_rsa(cores);
   register_hash();
   register_peers();
   if (*peers_absent() != 0) std::fprintf(stderr, "no peers: %s\n", peers_absent());
