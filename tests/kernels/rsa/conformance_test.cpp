@@ -106,8 +106,8 @@ std::vector<FileCase> file_cases(const std::string& file, Encoding encoding) {
 
 class VectorFile : public testing::TestWithParam<std::pair<const char*, Encoding>> {};
 TEST_P(VectorFile, EveryRow) {
-  const auto [file, encoding] = GetParam();
-  const auto list = file_cases(file, encoding);
+  const Encoding encoding = GetParam().second;
+  const auto list = file_cases(GetParam().first, encoding);
   ASSERT_GT(list.size(), 50u);
   std::vector<Item> items;
   for (const FileCase& c : list) items.push_back(c.item);
