@@ -54,6 +54,8 @@ Result<std::vector<VectorResult>> run_hash_vectors(const nlohmann::json& root, c
 Result<std::vector<VectorResult>> run_match_vectors(const nlohmann::json& root, const VectorContext& context);
 
 Result<std::vector<VectorResult>> run_match_job_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_rsa_draw_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_rsa_pkcs1_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_tensority_vectors(const nlohmann::json& root, const VectorContext& context);
 
 /// Calls `run` for each row of the family on each device that it runs on; a row that runs nowhere, or is not in this
