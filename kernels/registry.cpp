@@ -8,6 +8,7 @@
 #include "kernels/ed25519/rows.h"
 #include "kernels/hash/rows.h"
 #include "kernels/match/rows.h"
+#include "kernels/rsa/rows.h"
 #include "kernels/secp256k1/rows.h"
 #include "kernels/selftest.h"
 #include "kernels/tensority/rows.h"
@@ -112,6 +113,16 @@ std::span<const Row> rows() {
           hashes::cuda_row(),
 #endif
           secp256k1::reference_row(),
+#if SPARKMILL_HAVE_OPENCL
+          secp256k1::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          secp256k1::cuda_row(),
+#endif
+          rsa::reference_row(),
+#if SPARKMILL_HAVE_X86
+          rsa::avx512_row(),
+#endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;
