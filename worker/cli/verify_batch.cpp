@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/hash.h"
 #include "base/hex.h"
 #include "kernels/registry.h"
+#include "verify/signatures/generate.h"
 #include "worker/cli/args.h"
 #include "worker/cli/command.h"
 #include "worker/cli/offline.h"
@@ -27,6 +29,16 @@ constexpr OwnOption kOwn[] = {
     {"backend", "ROW", "kernel row, for example cpu/avx2 (default: the best that runs)"},
     {"threads", "N", "lanes to use (default: all of the device)"},
     {"quiet", "", "no progress and no summary on stderr"},
+    {"generate", "N",
+     "instead: write a stream of N signatures to stdout, drawn again and again from a pool that is "
+     "signed first; needs --scheme"},
+    {"format", "packed|jsonl", "with --generate: form of the stream (default packed)"},
+    {"pool", "N", "with --generate: how many different signatures (default 2048)"},
+    {"bad", "N",
+     "with --generate: one in N of the pool is bad, in every way that the scheme knows; 0: none "
+     "(default 64)"},
+    {"message-bytes", "N", "with --generate: length of messages where the scheme leaves it open (default 32)"},
+    {"seed", "TEXT", "with --generate: what the draws follow from (default sparkmill)"},
 };
 constexpr Usage kUsage = {
     "verify-batch",
@@ -37,6 +49,8 @@ constexpr Usage kUsage = {
     kOwn,
     1,
     false};
+
+constexpr std::size_t kWriteBytes = std::size_t{1} << 18;
 
 enum class Output { jsonl, invalid, bitmap, summary, none };
 
@@ -164,6 +178,62 @@ void print_forms() {
   std::fputs(table_text(table).c_str(), stdout);
 }
 
+/// Writes the stream that --generate asks for.
+Done write_stream(const Args& args, const StopToken& stop) {
+  if (!args.words.empty()) return fail(Status::bad_argument, "--generate reads no file");
+  if (!args.has("scheme")) return fail(Status::bad_argument, "--generate needs --scheme", "--list shows them");
+  SPARKMILL_ASSIGN(const Form* form, signatures::form_named(args.get("scheme"), args.get("policy")));
+  const auto number = [&](const char* name, const char* otherwise, std::uint64_t low, std::uint64_t high) {
+    return number_option(name, args.get(name, otherwise), low, high);
+  };
+  SPARKMILL_ASSIGN(const std::uint64_t count, number("generate", "", 1, std::uint64_t{1} << 48));
+  SPARKMILL_ASSIGN(const std::uint64_t pool, number("pool", "2048", 1, 1u << 20));
+  SPARKMILL_ASSIGN(const std::uint64_t bad, number("bad", "64", 0, 1u << 30));
+  SPARKMILL_ASSIGN(const std::uint64_t message_bytes, number("message-bytes", "32", 0, 65536));
+  const std::string format = args.get("format", "packed");
+  if (format != "packed" && format != "jsonl") {
+    return fail(Status::bad_argument, "--format: '" + format.substr(0, 40) + "' is neither packed nor jsonl");
+  }
+  const signatures::GenerateSettings settings{sha256(view(args.get("seed", "sparkmill"))),
+                                              static_cast<std::uint32_t>(bad),
+                                              static_cast<std::uint32_t>(message_bytes)};
+  SPARKMILL_ASSIGN(const signatures::Generated made,
+                   signatures::generate(*form, static_cast<std::size_t>(std::min(pool, count)), settings));
+  const signatures::Items items = made.items.view();
+  // Records of the pool ready to be written; all messages have one length, those of MuSig2 as well.
+  const signatures::StreamHeader header{form, static_cast<std::uint32_t>(items.message(0).size()), count};
+  std::vector<Bytes> records(items.count);
+  for (std::size_t i = 0; i < items.count; ++i) {
+    const ByteView key = items.key(*form, i), signature = items.signature(*form, i), message = items.message(i);
+    if (format == "packed") {
+      SPARKMILL_TRY(signatures::append_record(header, key, signature, message, records[i]));
+    } else {
+      const std::string line = signatures::json_line(*form, key, signature, message, true);
+      records[i].assign(line.begin(), line.end());
+    }
+  }
+  Bytes out = format == "packed" ? signatures::encode(header) : Bytes();
+  ChaChaWords words(settings.seed, 1);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Bytes& record = records[i < items.count ? i : words.below(items.count)];
+    out.insert(out.end(), record.begin(), record.end());
+    if (out.size() < kWriteBytes) continue;
+    if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+    SPARKMILL_TRY(put(out.data(), out.size()));
+    out.clear();
+  }
+  SPARKMILL_TRY(put(out.data(), out.size()));
+  if (std::fflush(stdout) != 0) return fail(Status::io_error, "stdout does not take the stream");
+  if (!args.has("quiet")) {
+    const auto bad_items = std::count_if(made.flaws.begin(), made.flaws.end(),
+                                         [](signatures::Flaw f) { return f != signatures::Flaw::none; });
+    std::fprintf(stderr, "verify-batch: wrote %llu of %s from a pool of %zu, %lld of these with a flaw\n",
+                 static_cast<unsigned long long>(count), name_of(*form).c_str(), items.count,
+                 static_cast<long long>(bad_items));
+  }
+  return done();
+}
+
 /// True when all signatures are valid.
 Result<bool> verify_batch(const Args& args) {
   if (args.words.empty()) {
@@ -227,6 +297,10 @@ int run_verify_batch(std::span<const std::string> args) {
   if (parsed->has("list")) {
     print_forms();
     return 0;
+  }
+  if (parsed->has("generate")) {
+    const Done written = write_stream(*parsed, stop_on_signal());
+    return written ? 0 : report("verify-batch", written.error());
   }
   const auto result = verify_batch(*parsed);
   if (!result) {
