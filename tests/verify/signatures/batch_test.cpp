@@ -80,7 +80,9 @@ TEST_P(Forms, DecideGeneratedItems) {
     seen.insert(made->flaws[i]);
     valid += verdicts.valid(i) ? 1 : 0;
     const auto want = expected(form, made->flaws[i]);
-    if (want) EXPECT_EQ(verdicts.valid(i), *want) << "item " << i << ", " << name(made->flaws[i]);
+    if (want) {
+      EXPECT_EQ(verdicts.valid(i), *want) << "item " << i << ", " << name(made->flaws[i]);
+    }
     const auto zero = [](ByteView bytes) {
       return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t b) { return b == 0; });
     };

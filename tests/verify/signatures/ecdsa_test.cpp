@@ -99,7 +99,9 @@ TEST(V, OfWords) {
     for (std::uint64_t v = 0; v < 400; ++v) {
       const bool taken = v == 27 || v == 28;
       ASSERT_EQ(word(caller, v).has_value(), taken) << v;
-      if (taken) EXPECT_EQ(*word(caller, v), v - 27);
+      if (taken) {
+        EXPECT_EQ(*word(caller, v), v - 27);
+      }
     }
     EXPECT_FALSE(word(caller, 27, 1)) << "the top byte counts";
   }
@@ -124,10 +126,14 @@ TEST(V, OfBytes) {
     EXPECT_EQ(byte(Caller::openzeppelin, one).has_value(), v == 27 || v == 28) << v;
     const auto multi = byte(Caller::tron_multisign, one);
     EXPECT_EQ(multi.has_value(), v < 2 || v == 27 || v == 28) << v;
-    if (multi) EXPECT_EQ(*multi, (v < 27 ? v + 27 : v) - 27);
+    if (multi) {
+      EXPECT_EQ(*multi, (v < 27 ? v + 27 : v) - 27);
+    }
     const auto transaction = byte(Caller::tron_transaction, one);
     EXPECT_EQ(transaction.has_value(), v < 8 || (v >= 27 && v <= 34)) << v;
-    if (transaction) EXPECT_EQ(*transaction, ((v < 27 ? v + 27 : v) - 27) % 4);
+    if (transaction) {
+      EXPECT_EQ(*transaction, ((v < 27 ? v + 27 : v) - 27) % 4);
+    }
   }
 }
 

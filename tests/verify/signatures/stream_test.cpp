@@ -98,7 +98,9 @@ TEST(Stream, CutsAndLeftoversNameTheItem) {
     const auto got = decode_stream(ByteView(bytes).first(cut), "blob", 10);
     ASSERT_EQ(got.status(), Status::bad_input) << cut;
     EXPECT_EQ(got.error().message.rfind("blob: ", 0), 0u);
-    if (cut >= kStreamHeaderBytes) EXPECT_NE(got.error().message.find("item "), std::string::npos);
+    if (cut >= kStreamHeaderBytes) {
+      EXPECT_NE(got.error().message.find("item "), std::string::npos);
+    }
   }
   Bytes longer = bytes;
   longer.push_back(0);
