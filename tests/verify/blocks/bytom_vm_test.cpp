@@ -130,7 +130,7 @@ TEST(BytomVm, ProgramsThatEndHeightAndUnknownOpcodes) {
   EXPECT_EQ(run({0x4e, 0xff, 0xff, 0xff, 0xff}, nothing, 100, none).reason, "short_program");
   EXPECT_EQ(run({0x6a}, nothing, 100, none).reason, "return");
   EXPECT_EQ(run({0x51, 0x50}, nothing, 100, none).reason, "disallowed_opcode");
-  EXPECT_EQ(run({0x51, 0x93}, nothing, 100, none).reason, "undecided");
+  EXPECT_EQ(run({0x51, 0x95}, nothing, 100, none).reason, "undecided");
   // 1000 > height, else the program fails.
   const Bytes until_1000{0x02, 0xe8, 0x03, 0xcd, 0xa0, 0x69, 0x51};
   EXPECT_TRUE(run(until_1000, nothing, 100, none, {999, 1, {}}).passed());
@@ -138,8 +138,38 @@ TEST(BytomVm, ProgramsThatEndHeightAndUnknownOpcodes) {
   // Inside CHECKPREDICATE an undefined opcode does nothing, an unknown one stays undecided.
   const auto predicate = [](std::uint8_t op) { return Bytes{0x00, 0x02, 0x51, op, 0x00, 0xc0}; };
   EXPECT_TRUE(run(predicate(0x50), nothing, 1000, none).passed());
-  EXPECT_EQ(run(predicate(0x93), nothing, 1000, none).reason, "undecided");
+  EXPECT_EQ(run(predicate(0x95), nothing, 1000, none).reason, "undecided");
   EXPECT_EQ(run(predicate(0x6a), nothing, 1000, none).reason, "program_false");
+}
+
+TEST(BytomVm, Numbers) {
+  Pairs none{};
+  const auto run_on = [&](Bytes program, std::int64_t gas = 1000) { return run(program, List({}), gas, none).reason; };
+  const Bytes max{0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
+  const auto with_max = [&](const Bytes& tail) {
+    Bytes out = max;
+    put_bytes(out, tail);
+    return out;
+  };
+  EXPECT_EQ(run_on({0x53, 0x52, 0x93, 0x55, 0x9c}), "");               // 3 + 2 = 5
+  EXPECT_EQ(run_on({0x53, 0x52, 0x94, 0x51, 0x9c}), "");               // 3 - 2 = 1
+  EXPECT_EQ(run_on({0x52, 0x53, 0x94, 0x4f, 0x9c}), "");               // 2 - 3 = -1
+  EXPECT_EQ(run_on({0x4f, 0x51, 0x93, 0x00, 0x87}), "");               // -1 + 1 is the empty string
+  EXPECT_EQ(run_on({0x02, 0x01, 0x00, 0x51, 0x9c}), "");               // 01 00 is 1, too,
+  EXPECT_EQ(run_on({0x02, 0x01, 0x00, 0x51, 0x87}), "program_false");  // but not the same string
+  EXPECT_EQ(run_on({0x4f, 0x51, 0x9f}), "");                           // -1 < 1
+  EXPECT_EQ(run_on({0x51, 0x51, 0x9f}), "program_false");              // 1 < 1
+  EXPECT_EQ(run_on({0x51, 0x51, 0xa1}), "");                           // 1 <= 1
+  EXPECT_EQ(run_on({0x51, 0x51, 0xa2}), "");                           // 1 >= 1
+  EXPECT_EQ(run_on({0x51, 0x52, 0xa2}), "program_false");              // 1 >= 2
+  EXPECT_EQ(run_on({0x51, 0x52, 0x9e}), "");                           // 1 != 2
+  EXPECT_EQ(run_on({0x51, 0x52, 0x9d}), "verify_failed");
+  EXPECT_EQ(run_on({0x51, 0x52, 0x52, 0x9d}), "");
+  EXPECT_EQ(run_on({0x51, 0x00, 0x75}), "");
+  EXPECT_EQ(run_on({0x75}), "stack_underflow");
+  EXPECT_EQ(run_on(with_max({0x51, 0x93})), "range");
+  EXPECT_EQ(run_on(with_max({0x4f, 0x94})), "range");
+  EXPECT_EQ(run_on({0x09, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x51, 0x93}), "bad_value");
 }
 
 TEST(BytomVm, NestsNoDeeperThanGasAllows) {

@@ -67,15 +67,8 @@ Course run(const std::vector<Bytes>& blocks, const Setting& setting) {
   return out;
 }
 
-/// Up to the block that needs the whole VM.
-std::vector<Bytes> decided_blocks() {
-  std::vector<Bytes> blocks = chain_18();
-  blocks.resize(9);
-  return blocks;
-}
-
 TEST(BytomWindow, SameVerdictsForAnySizeAndLanes) {
-  std::vector<Bytes> blocks = decided_blocks();
+  std::vector<Bytes> blocks = chain_18();
   const std::vector<std::string> all_valid(blocks.size(), "valid");
   std::vector<Bytes> broken = blocks;
   broken[5][broken[5].size() - 40] ^= 1;  // an amount or a program of the last output
@@ -102,7 +95,7 @@ TEST(BytomWindow, SameVerdictsForAnySizeAndLanes) {
 }
 
 TEST(BytomWindow, WorkOfRealBlocksOnTwoLanes) {
-  std::vector<Bytes> blocks = decided_blocks();
+  std::vector<Bytes> blocks = chain_18();
   blocks.resize(4);
   Setting setting;
   setting.work = true;
@@ -114,7 +107,7 @@ TEST(BytomWindow, WorkOfRealBlocksOnTwoLanes) {
 }
 
 TEST(BytomWindow, GoesOnWhereAsked) {
-  std::vector<Bytes> blocks = decided_blocks();
+  std::vector<Bytes> blocks = chain_18();
   blocks.insert(blocks.begin() + 2, Bytes{0x02});  // undecodable; what follows starts the chain afresh
   blocks.resize(5);
   EXPECT_EQ(run(blocks, {}).words, (std::vector<std::string>{"valid", "valid", "decode"}));
@@ -128,7 +121,7 @@ TEST(BytomWindow, GoesOnWhereAsked) {
 }
 
 TEST(BytomWindow, BrokenSourceStopAndEnoughOfIt) {
-  const std::vector<Bytes> blocks = decided_blocks();
+  const std::vector<Bytes> blocks = chain_18();
   for (const std::size_t count : {1u, 2u}) {
     Setting setting;
     setting.lanes = count;
