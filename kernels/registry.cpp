@@ -112,8 +112,17 @@ std::span<const Row> rows() {
 #if SPARKMILL_HAVE_CUDA
           hashes::cuda_row(),
 #endif
-          rsa::reference_row(),
           secp256k1::reference_row(),
+#if SPARKMILL_HAVE_OPENCL
+          secp256k1::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          secp256k1::cuda_row(),
+#endif
+          rsa::reference_row(),
+#if SPARKMILL_HAVE_X86
+          rsa::avx512_row(),
+#endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {
       return a.family != b.family ? a.family < b.family : a.rank > b.rank;

@@ -2,6 +2,7 @@
 // The table of vector formats, and the formats that run on the host alone.
 #include "worker/cli/vector_formats.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/hex.h"
@@ -39,6 +40,13 @@ bool is_ed25519(const Json& root) {
          first.contains("sig") && (first.contains("msg") || first.contains("msg_ascii"));
 }
 
+/// The first case has all these members.
+bool first_case_has(const Json& root, std::initializer_list<const char*> members) {
+  const auto cases = root.find("cases");
+  if (cases == root.end() || !cases->is_array() || cases->empty() || !cases->front().is_object()) return false;
+  return std::all_of(members.begin(), members.end(), [&](const char* m) { return cases->front().contains(m); });
+}
+
 constexpr VectorFormat kFormats[] = {
     {"sparkmill/enrol/v1", "enrolment and synthetic rows",
      [](const Json& r) { return has_format(r, "sparkmill/enrol/v1"); }, run_enrol_vectors},
@@ -48,6 +56,30 @@ constexpr VectorFormat kFormats[] = {
      [](const Json& r) { return has_format(r, "sparkmill/match_job/v1"); }, run_match_job_vectors},
     {"tensority", "hash_vectors, stage_vectors, headers and targets of Bytom", is_tensority, run_tensority_vectors},
     {"ed25519", "cases with pk, sig and msg, and verdicts by policy", is_ed25519, run_ed25519_vectors},
+    {"ecdsa", "cases with pub_uncompressed, sig, msg and result",
+     [](const Json& r) {
+       return first_case_has(r, {"pub_uncompressed", "sig", "msg", "result"});
+     },
+     run_ecdsa_vectors},
+    {"ecrecover", "cases with hash, v, r, s and the addresses by caller",
+     [](const Json& r) {
+       return first_case_has(r, {"hash", "v", "r", "s", "precompile_address"});
+     },
+     run_ecrecover_vectors},
+    {"bip340", "rows of BIP-340's table as cases",
+     [](const Json& r) {
+       return first_case_has(r, {"public key", "signature", "verification result"});
+     },
+     run_bip340_vectors},
+    {"bip327", "key_agg, nonce_agg, sig_agg, sign_verify and tweak of MuSig2",
+     [](const Json& r) { return r.contains("key_agg") && r.contains("sig_agg"); }, run_musig2_vectors},
+    {"ecvrf", "cases with suite, pk, alpha, pi and valid",
+     [](const Json& r) {
+       return first_case_has(r, {"suite", "pk", "alpha", "pi", "valid"});
+     },
+     run_ecvrf_vectors},
+    {"hash_to_curve", "suites of RFC 9380: edwards25519 and expand_message_xmd with SHA-512",
+     [](const Json& r) { return r.contains("suites") && r.at("suites").is_object(); }, run_hash_to_curve_vectors},
     {"hashes", "cases with msg and digests: SHA-2, SHA-3, Keccak", is_hashes, run_hash_vectors},
 };
 

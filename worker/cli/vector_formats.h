@@ -41,6 +41,12 @@ std::span<const VectorFormat> vector_formats();
 
 // One runner a format.
 Result<std::vector<VectorResult>> run_ed25519_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_bip340_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_ecdsa_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_ecrecover_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_ecvrf_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_hash_to_curve_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_musig2_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_enrol_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_hash_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_match_vectors(const nlohmann::json& root, const VectorContext& context);
