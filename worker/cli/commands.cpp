@@ -30,6 +30,7 @@ constexpr Command kCommands[] = {
     {"enrol", "turn descriptors into template files", run_enrol},
     {"hash", "Tensority of a header hash and a seed", run_hash},
     {"verify", "check a proof file against its inputs, or a block header's proof of work", run_verify},
+    {"verify-blocks", "check blocks, checkpoints, seals and other evidence, a JSON item a line", run_verify_blocks},
     {"vectors", "run test-vector files through every kernel row", run_vectors},
     {"bench", "measure kernels, or compare two measurements", run_bench},
 };
