@@ -31,6 +31,7 @@ constexpr Command kCommands[] = {
     {"hash", "Tensority of a header hash and a seed", run_hash},
     {"verify", "check a proof file against its inputs, or a block header's proof of work", run_verify},
     {"verify-blocks", "check blocks, checkpoints, seals and other evidence, a JSON item a line", run_verify_blocks},
+    {"sign-checkpoint", "sign a BTTC checkpoint vote, never two that contradict each other", run_sign_checkpoint},
     {"vectors", "run test-vector files through every kernel row", run_vectors},
     {"bench", "measure kernels, or compare two measurements", run_bench},
 };

@@ -30,7 +30,7 @@ VectorResult run_cases(System system, kernels::Kernel& kernel, const std::string
       evidence::answer(system, cases,
                        {dynamic_cast<hashes::Kernel*>(hash->get()), dynamic_cast<secp256k1::Kernel*>(&kernel),
                         dynamic_cast<rsa::Kernel*>(&kernel)},
-                       {}, StopToken());
+                       {.sign = true}, StopToken());
   if (!answers) return {row, 0, static_cast<unsigned>(cases.size()), 0, answers.error().message};
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const evidence::Answer& a = (*answers)[i];

@@ -14,20 +14,20 @@ using kernels::Family;
 
 class EvidenceChecker final : public BlocksChecker {
  public:
-  EvidenceChecker(System system, evidence::Columns columns, TestedKernel signatures, TestedKernel hash)
-      : system_(system), columns_(columns), signatures_(std::move(signatures)), hash_(std::move(hash)) {}
+  EvidenceChecker(System system, evidence::Options options, TestedKernel signatures, TestedKernel hash)
+      : system_(system), options_(options), signatures_(std::move(signatures)), hash_(std::move(hash)) {}
 
   Result<std::vector<evidence::Answer>> check(std::span<const nlohmann::json> items, const StopToken& stop) override {
     const evidence::Kernels kernels{dynamic_cast<hashes::Kernel*>(hash_.kernel.get()),
                                     dynamic_cast<secp256k1::Kernel*>(signatures_.kernel.get()),
                                     dynamic_cast<rsa::Kernel*>(signatures_.kernel.get())};
-    return evidence::answer(system_, items, kernels, columns_, stop);
+    return evidence::answer(system_, items, kernels, options_, stop);
   }
   std::string rows() const override { return signatures_.row + ", " + hash_.row; }
 
  private:
   System system_;
-  evidence::Columns columns_;
+  evidence::Options options_;
   TestedKernel signatures_, hash_;
 };
 
@@ -39,13 +39,13 @@ Result<bool> either(const Args& args, const char* option, std::string_view first
 }
 
 Result<std::unique_ptr<BlocksChecker>> make(System system, Family family, const Args& args) {
-  evidence::Columns columns;
-  SPARKMILL_ASSIGN(columns.canonical, either(args, "policy", "contract", "canonical"));
-  SPARKMILL_ASSIGN(columns.stake, either(args, "rule", "count", "stake"));
+  evidence::Options options;
+  SPARKMILL_ASSIGN(options.canonical, either(args, "policy", "contract", "canonical"));
+  SPARKMILL_ASSIGN(options.stake, either(args, "rule", "count", "stake"));
   SPARKMILL_ASSIGN(TestedKernel signatures, tested_kernel(family, args.get("backend")));
   SPARKMILL_ASSIGN(TestedKernel hash, tested_kernel(Family::hash, {}));
   return std::unique_ptr<BlocksChecker>(
-      std::make_unique<EvidenceChecker>(system, columns, std::move(signatures), std::move(hash)));
+      std::make_unique<EvidenceChecker>(system, options, std::move(signatures), std::move(hash)));
 }
 
 }  // namespace

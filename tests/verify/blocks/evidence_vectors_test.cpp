@@ -26,7 +26,7 @@ std::string title(const json& c) {
 bool skipped(const evidence::Answer& a) { return a.error.code == Status::unsupported; }
 
 void expect_all(System system, std::span<const json> cases, const evidence::Kernels& kernels) {
-  const auto answers = evidence::answer(system, cases, kernels, {}, StopToken());
+  const auto answers = evidence::answer(system, cases, kernels, {.sign = true}, StopToken());
   ASSERT_TRUE(answers.ok()) << answers.error().message;
   ASSERT_EQ(answers->size(), cases.size());
   for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -94,7 +94,7 @@ TEST_P(Files, BrokenFieldsAreNamed) {
       }
     }
   }
-  const auto answers = evidence::answer(GetParam().first, broken, kernels, {}, StopToken());
+  const auto answers = evidence::answer(GetParam().first, broken, kernels, {.sign = true}, StopToken());
   ASSERT_TRUE(answers.ok()) << answers.error().message;
   unsigned refused = 0;
   for (std::size_t i = 0; i < broken.size(); ++i) {

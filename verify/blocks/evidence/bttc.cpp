@@ -84,6 +84,11 @@ Done run_checkpoint_sync_hash(std::span<Task*> tasks, const Run& run) {
 Done run_sign(std::span<Task*> tasks, const Run& run) {
   SPARKMILL_TRY(hash_needed(run.kernels));
   return each(tasks, [&](const Fields& f, Task& task) {
+    if (!run.options.sign) {
+      task.error =
+          fail(Status::refused, "an item that asks for a signature is no evidence", "sparkmill sign-checkpoint");
+      return;
+    }
     const auto signer = Signer::from_secret(f.array<32>("secret_key"), *run.kernels.hash);
     if (!signer) {
       task.error = signer.error();
@@ -171,14 +176,14 @@ CheckpointCase read_checkpoint(const Fields& f) {
 std::string column(Policy policy, Rule rule) { return std::string(name(policy)) + "_" + std::string(name(rule)); }
 
 template <class Make>
-void answer_checkpoint(Task& task, const Columns& columns, Make make) {
+void answer_checkpoint(Task& task, const Options& options, Make make) {
   for (const Policy policy : kPolicies) {
     for (const Rule rule : kRules) {
       const blocks::Verdict<CheckpointFacts> v = make(policy, rule);
       Json& out = task.out[column(policy, rule)];
       out = {{"ok", v.ok}, {"reason", v.reason}, {"signed", v.facts.signed_by}};
       if (!v.detail.empty()) out["detail"] = v.detail;
-      const bool decides = (policy == Policy::canonical) == columns.canonical && (rule == Rule::stake) == columns.stake;
+      const bool decides = (policy == Policy::canonical) == options.canonical && (rule == Rule::stake) == options.stake;
       if (decides && !v.ok) refuse(task, v.reason);
     }
   }
@@ -187,7 +192,7 @@ void answer_checkpoint(Task& task, const Columns& columns, Make make) {
 Done run_checkpoint(std::span<Task*> tasks, const Run& run) {
   SPARKMILL_ASSIGN(const bttc::Kernels kernels, both(run.kernels));
   const auto cases = decode<CheckpointCase>(tasks, read_checkpoint, [&](Task& task) {
-    answer_checkpoint(task, run.columns, [](Policy, Rule) { return blocks::refused<CheckpointFacts>("limit"); });
+    answer_checkpoint(task, run.options, [](Policy, Rule) { return blocks::refused<CheckpointFacts>("limit"); });
   });
   std::vector<SignedData> items;
   for (const CheckpointCase& c : cases.cases) items.push_back({c.data, c.signatures});
@@ -196,7 +201,7 @@ Done run_checkpoint(std::span<Task*> tasks, const Run& run) {
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto mine = std::span(signers).subspan(at, items[i].signatures.size());
     at += mine.size();
-    answer_checkpoint(*cases.tasks[i], run.columns, [&](Policy policy, Rule rule) {
+    answer_checkpoint(*cases.tasks[i], run.options, [&](Policy policy, Rule rule) {
       return check_checkpoint(policy, rule, cases.cases[i].state, items[i], mine);
     });
   }

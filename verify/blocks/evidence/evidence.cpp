@@ -57,7 +57,7 @@ bool is_item(System system, const Json& item) {
 }
 
 Result<std::vector<Answer>> answer(System system, std::span<const Json> items, const Kernels& kernels,
-                                   const Columns& columns, const StopToken& stop) {
+                                   const Options& options, const StopToken& stop) {
   std::vector<Task> tasks(items.size());
   std::vector<std::vector<Task*>> by_kind(rows(system).size());
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -75,7 +75,7 @@ Result<std::vector<Answer>> answer(System system, std::span<const Json> items, c
     by_kind[static_cast<std::size_t>(row - rows(system).data())].push_back(&tasks[i]);
   }
   for (std::size_t k = 0; k < by_kind.size(); ++k) {
-    if (!by_kind[k].empty()) SPARKMILL_TRY(rows(system)[k].run(by_kind[k], {kernels, columns, stop}));
+    if (!by_kind[k].empty()) SPARKMILL_TRY(rows(system)[k].run(by_kind[k], {kernels, options, stop}));
   }
   std::vector<Answer> answers;
   answers.reserve(tasks.size());

@@ -37,10 +37,10 @@ struct Answer {
   bool read() const { return !json.empty(); }
 };
 
-/// Which columns of a checkpoint decide `ok` and `reason`; all four stand in the JSON.
-struct Columns {
-  bool canonical = false;  ///< policy canonical, else contract
-  bool stake = false;      ///< rule stake, else count
+struct Options {
+  bool canonical = false;  ///< policy canonical, else contract, decides `ok` and `reason` of a checkpoint;
+  bool stake = false;      ///< and rule stake, else count. All four columns stand in the JSON.
+  bool sign = false;       ///< also answer items that hold a secret and ask for its signature: vector files only
 };
 
 /// Kinds of a system, for messages and help.
@@ -51,7 +51,7 @@ bool is_item(System system, const nlohmann::json& item);
 /// Answers in the order of the items. A malformed item is an answer with an error, never a crash. Errors: only those of
 /// the kernels.
 Result<std::vector<Answer>> answer(System system, std::span<const nlohmann::json> items, const Kernels& kernels,
-                                   const Columns& columns, const StopToken& stop);
+                                   const Options& options, const StopToken& stop);
 
 /// What differs between an answer and the "expect" of a vector case; empty: every field of `expect` is there and equal.
 std::string difference(const Answer& answer, const nlohmann::json& expect);

@@ -114,7 +114,7 @@ struct Task {
 /// What a runner gets beside its tasks.
 struct Run {
   const Kernels& kernels;
-  const Columns& columns;
+  const Options& options;
   const StopToken& stop;
 };
 
