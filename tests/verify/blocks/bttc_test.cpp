@@ -33,7 +33,8 @@ struct Keys {
       auto signer = Signer::from_secret(secret, hash());
       if (signer) signers.push_back(std::move(*signer));
     }
-    std::sort(signers.begin(), signers.end(), [](const Signer& a, const Signer& b) { return a.address() < b.address(); });
+    std::sort(signers.begin(), signers.end(),
+              [](const Signer& a, const Signer& b) { return a.address() < b.address(); });
   }
 };
 const std::vector<Signer>& keys() {
@@ -74,13 +75,12 @@ std::vector<SignatureWords> sign(ByteView data, std::span<const std::size_t> who
 }
 
 std::string_view judge(Policy policy, Rule rule, const ChainState& state, ByteView data,
-                       const std::vector<SignatureWords>& sigs, CheckpointFacts* facts = nullptr) {
+                       const std::vector<SignatureWords>& sigs) {
   const SignedData item{data, sigs};
   const auto signers = recover_signers(std::span(&item, 1), both(), StopToken());
   EXPECT_TRUE(signers.ok());
   const auto v = check_checkpoint(policy, rule, state, item, *signers);
   EXPECT_EQ(v.ok, v.reason.empty());
-  if (facts != nullptr) *facts = v.facts;
   return v.reason;
 }
 
@@ -98,15 +98,16 @@ class Bttc : public testing::Test {
 };
 
 TEST_F(Bttc, MoreThanTwoThirdsAndNoLess) {
-  for (const std::size_t n : {1u, 2u, 3u, 4u, 6u, 9u, 12u}) {
+  const Bytes data = checkpoint_data(fields());
+  for (const std::size_t n : {1u, 2u, 3u, 4u, 6u, 9u}) {
     const Chain chain(n);
-    const Bytes data = checkpoint_data(fields());
     for (std::size_t signing = 0; signing <= n; ++signing) {
       const auto who = first(signing);
       const auto sigs = sign(data, who);
       const bool enough = 3 * signing > 2 * n;
       const std::string note = std::to_string(signing) + " of " + std::to_string(n);
-      EXPECT_EQ(judge(Policy::canonical, Rule::count, chain.state, data, sigs), enough ? "" : "below_threshold") << note;
+      EXPECT_EQ(judge(Policy::canonical, Rule::count, chain.state, data, sigs), enough ? "" : "below_threshold")
+          << note;
       EXPECT_EQ(judge(Policy::contract, Rule::count, chain.state, data, sigs), enough ? "" : "too_few_signatures")
           << note;
       // floor(2 total / 3) + 1 of ten units a validator.
@@ -124,6 +125,9 @@ TEST_F(Bttc, WalksAsSpecified) {
   const Bytes data = checkpoint_data(fields());
   std::vector<std::size_t> everybody = first(12);
   const auto all = sign(data, everybody);
+  const SignedData everything{data, all};
+  const auto recovered = recover_signers(std::span(&everything, 1), both(), StopToken());
+  ASSERT_TRUE(recovered.ok());
   for (int round = 0; round < 300; ++round) {
     std::vector<std::size_t> who;
     for (std::size_t i = 0; i < 12; ++i) {
@@ -132,7 +136,11 @@ TEST_F(Bttc, WalksAsSpecified) {
     }
     if (random() % 2 == 0 && who.size() > 1) std::swap(who[random() % who.size()], who[random() % who.size()]);
     std::vector<SignatureWords> sigs;
-    for (const std::size_t i : who) sigs.push_back(all[i]);
+    std::vector<Recovered> signers;
+    for (const std::size_t i : who) {
+      sigs.push_back(all[i]);
+      signers.push_back((*recovered)[i]);
+    }
 
     std::size_t counted = 0, last = 99;
     bool ended = false;
@@ -145,15 +153,15 @@ TEST_F(Bttc, WalksAsSpecified) {
         last = i;
       }
     }
-    CheckpointFacts facts;
-    const auto got = judge(Policy::contract, Rule::count, chain.state, data, sigs, &facts);
+    const auto v = check_checkpoint(Policy::contract, Rule::count, chain.state, {data, sigs}, signers);
+    const std::string_view got = v.reason;
     if (who.size() < 6) {
       EXPECT_EQ(got, "too_few_signatures");
     } else {
-      EXPECT_EQ(facts.signed_by, counted);
+      EXPECT_EQ(v.facts.signed_by, counted);
       EXPECT_EQ(got, counted >= 6 ? "" : "below_threshold");
     }
-    const auto canonical = judge(Policy::canonical, Rule::count, chain.state, data, sigs);
+    const auto canonical = check_checkpoint(Policy::canonical, Rule::count, chain.state, {data, sigs}, signers).reason;
     if (canonical.empty()) {
       EXPECT_EQ(got, "") << "what canonical takes, the contract takes";
     }
@@ -163,13 +171,13 @@ TEST_F(Bttc, WalksAsSpecified) {
   }
 }
 
-TEST_F(Bttc, EveryFlippedByteOfTheDataIsRefused) {
+TEST_F(Bttc, FlippedBytesOfTheDataAreRefused) {
   const Chain chain(4);
   const Bytes data = checkpoint_data(fields());
-  const auto sigs = sign(data, first(4));
+  const auto sigs = sign(data, first(3));
   ASSERT_EQ(judge(Policy::canonical, Rule::count, chain.state, data, sigs), "");
   std::vector<Bytes> bent;
-  for (std::size_t i = 0; i < data.size(); ++i) {
+  for (std::size_t i = 0; i < data.size(); i += 5) {  // each word in six places
     bent.push_back(data);
     bent.back()[i] ^= 1;
   }
@@ -181,7 +189,7 @@ TEST_F(Bttc, EveryFlippedByteOfTheDataIsRefused) {
     for (const Policy policy : kPolicies) {
       const auto v = check_checkpoint(policy, Rule::count, chain.state, items[i],
                                       std::span(*signers).subspan(i * sigs.size(), sigs.size()));
-      EXPECT_FALSE(v.ok) << name(policy) << ", byte " << i;
+      EXPECT_FALSE(v.ok) << name(policy) << ", byte " << 5 * i;
     }
   }
 }
@@ -255,7 +263,8 @@ TEST_F(Bttc, ListsForTheContractAreSortedAndSingle) {
   const std::vector<Hash32> digests(4, digest);
   const auto signers = recover_signers(digests, list, both(), StopToken());
   ASSERT_TRUE(signers.ok());
-  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ((*signers)[i], (Recovered{Recovered::Kind::address, keys()[i].address()}));
+  for (std::size_t i = 0; i < 4; ++i)
+    EXPECT_EQ((*signers)[i], (Recovered{Recovered::Kind::address, keys()[i].address()}));
   EXPECT_EQ(precommit_signature(votes[0].signature)[64], votes[0].signature.recovery_id);
 }
 
@@ -383,8 +392,8 @@ TEST(BttcEvents, GuardsHoldWhateverTheOrder) {
     r.block_number = random() % 30;
     r.log_index = random() % 2 == 0 ? random() % 20 : 100'000 + random() % 20;
     r.bor_chain_id = random() % 10 == 0 ? "1029" : "199";
-    const std::string place =
-        r.root_chain + std::to_string(r.block_number + r.log_index / 100'000) + "/" + std::to_string(r.log_index % 100'000);
+    const std::string place = r.root_chain + std::to_string(r.block_number + r.log_index / 100'000) + "/" +
+                              std::to_string(r.log_index % 100'000);
     std::string_view expected;
     if (r.root_chain == "sol") {
       expected = "unknown_root_chain";
