@@ -30,7 +30,7 @@ constexpr Command kCommands[] = {
     {"enrol", "turn descriptors into template files", run_enrol},
     {"hash", "Tensority of a header hash and a seed", run_hash},
     {"verify", "check a proof file against its inputs, or a block header's proof of work", run_verify},
-    {"verify-blocks", "check blocks, checkpoints, seals and other evidence, a JSON item a line", run_verify_blocks},
+    {"verify-blocks", "judge a file of blocks of Bytom, or of evidence of BTTC and BTN", run_verify_blocks},
     {"sign-checkpoint", "sign a BTTC checkpoint vote, never two that contradict each other", run_sign_checkpoint},
     {"vectors", "run test-vector files through every kernel row", run_vectors},
     {"bench", "measure kernels, or compare two measurements", run_bench},

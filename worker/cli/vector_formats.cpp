@@ -91,6 +91,16 @@ constexpr VectorFormat kFormats[] = {
      run_ecvrf_vectors},
     {"hash_to_curve", "suites of RFC 9380: edwards25519 and expand_message_xmd with SHA-512",
      [](const Json& r) { return r.contains("suites") && r.at("suites").is_object(); }, run_hash_to_curve_vectors},
+    {"merkle", "cases with tree, leaf, proof and root",
+     [](const Json& r) {
+       return first_case_has(r, {"tree", "leaf", "proof", "root"});
+     },
+     run_merkle_vectors},
+    {"bytom_blocks", "Bytom 1.x blocks with ids, verdicts and reasons, and windows of them",
+     [](const Json& r) {
+       return r.contains("windows") && first_case_has(r, {"name", "hex", "expect"});
+     },
+     run_bytom_vectors},
     {"hashes", "cases with msg and digests: SHA-2, SHA-3, Keccak", is_hashes, run_hash_vectors},
 };
 

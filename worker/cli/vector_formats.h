@@ -40,6 +40,8 @@ struct VectorFormat {
 std::span<const VectorFormat> vector_formats();
 
 // One runner a format.
+Result<std::vector<VectorResult>> run_bytom_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_merkle_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_ed25519_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_bip340_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_ecdsa_vectors(const nlohmann::json& root, const VectorContext& context);

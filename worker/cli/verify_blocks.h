@@ -1,43 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The systems whose blocks and evidence `sparkmill verify-blocks` checks: one row a system. A new one adds a file with
-// its checker and a row.
+// The systems of `sparkmill verify-blocks`. Each function checks the file args.words[0] and prints a JSON line an item.
 #pragma once
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
-#include <span>
 #include <string>
-#include <string_view>
-#include <vector>
 
-#include "base/stop.h"
-#include "verify/blocks/evidence/evidence.h"
+#include "kernels/registry.h"
 #include "worker/cli/args.h"
 
 namespace sparkmill::cli {
 
-/// Checks items of one system, in the order of the input; may keep state from one call to the next.
-class BlocksChecker {
- public:
-  virtual ~BlocksChecker() = default;
-  /// An answer an item. Errors: those of kernels; a malformed item is an answer with an error.
-  virtual Result<std::vector<evidence::Answer>> check(std::span<const nlohmann::json> items, const StopToken& stop) = 0;
-  /// The rows that compute, for the summary: "secp256k1/cpu/avx512, hash/cpu/avx512".
-  virtual std::string rows() const = 0;
-};
-
-struct BlocksSystem {
-  std::string_view name;   ///< value of --system
-  std::string_view about;  ///< its kinds of items
-  bool (*fits)(const nlohmann::json& item);
-  /// Errors: bad_argument (options), no_device, self_test_failed.
-  Result<std::unique_ptr<BlocksChecker>> (*make)(const Args& args);
-};
-std::span<const BlocksSystem> blocks_systems();
-
-// One file a system.
-Result<std::unique_ptr<BlocksChecker>> make_bttc_checker(const Args& args);
-Result<std::unique_ptr<BlocksChecker>> make_btn_checker(const Args& args);
+/// Blocks of Bytom 1.x in hex or packed. Returns the exit code: 0, or 11 when one is not valid.
+Result<int> verify_bytom_blocks(const Args& args);
+/// JSON lines of BTTC or BTN evidence. Returns the exit code: 0, 11 when something was refused, 13 when an item is
+/// malformed.
+Result<int> verify_evidence(const Args& args);
 
 /// The row `backend` of a family if it is one of that family, else the best that runs on the CPU, self-tested.
 struct TestedKernel {
