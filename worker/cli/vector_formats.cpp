@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hex.h"
+#include "verify/blocks/evidence/evidence.h"
 #include "verify/template/enrol.h"
 #include "verify/template/population.h"
 
@@ -53,7 +54,17 @@ bool is_rsa_pkcs1(const Json& root) {
          (algorithm == root.end() || *algorithm == "RSASSA-PKCS1-v1_5");
 }
 
+/// The first case is of one of the system's kinds; kinds of different systems may share a name, not their fields.
+bool is_evidence(const Json& root, evidence::System system) {
+  const auto cases = root.find("cases");
+  return cases != root.end() && cases->is_array() && !cases->empty() && evidence::is_item(system, cases->front());
+}
+
 constexpr VectorFormat kFormats[] = {
+    {"btn", "cases with kind, in, expect: draws, committees, blocks, frames of BTN",
+     [](const Json& r) { return is_evidence(r, evidence::System::btn); }, run_btn_vectors},
+    {"bttc", "cases with kind, in, expect: checkpoints, proofs, exits, events of BTTC",
+     [](const Json& r) { return is_evidence(r, evidence::System::bttc); }, run_bttc_vectors},
     {"sparkmill/enrol/v1", "enrolment and synthetic rows",
      [](const Json& r) { return has_format(r, "sparkmill/enrol/v1"); }, run_enrol_vectors},
     {"sparkmill/match/v1", "match tiles on every kernel row",

@@ -49,6 +49,8 @@ Result<std::vector<VectorResult>> run_ecrecover_vectors(const nlohmann::json& ro
 Result<std::vector<VectorResult>> run_ecvrf_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_hash_to_curve_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_musig2_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_btn_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_bttc_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_enrol_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_hash_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_match_vectors(const nlohmann::json& root, const VectorContext& context);
