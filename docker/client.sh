@@ -18,7 +18,7 @@ boinc --dir "$data" --gui_rpc_port "$port" --no_info_fetch ${BOINC_OPTIONS:-} &
 client=$!
 trap 'kill -TERM "$client" 2>/dev/null' TERM INT
 (
-  # 13: attached already. Everything else is tried again: the project may still be starting.
+  # 13: attached already, or no URL. Everything else is tried again: the project may still be starting.
   code=1
   while [ "$code" -ne 0 ] && [ "$code" -ne 13 ]; do
     sleep 3

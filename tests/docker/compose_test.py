@@ -58,6 +58,11 @@ for name, s in services.items():
     for port in s.get("ports", []):
         expect("%s: port %s is on loopback only" % (name, port), port.startswith("127.0.0.1:"))
     expect("%s: has no rights" % name, s["cap_drop"] == ["ALL"] and s["read_only"] is True)
+    url = s.get("environment", {}).get("PROJECT_URL", "")
+    if url:
+        host = re.match(r"http://([^:/]+)", url).group(1)
+        known = [a for o in services.values() for n in [o.get("networks") or {}] for a in n.get("default", {}).get("aliases", [])]
+        expect("%s: the project's host has a dot, as BOINC clients want it, and is an alias" % name, "." in host and host in known, url)
 for secret in compose["secrets"].values():
     expect("secret %s is there" % secret["file"], os.path.exists(os.path.join(DOCKER, secret["file"])))
 prometheus = yaml.safe_load(read("prometheus.yml"))
