@@ -72,9 +72,9 @@ names += [n for c in scrape["dns_sd_configs"] for n in c["names"]]
 expect("Prometheus asks services that exist", set(names) <= set(services), names)
 token = scrape["authorization"]["credentials_file"]
 for name in names:
-    command = services[name]["command"]
-    expect("%s: serves its API with that token and port" % name,
-           command[command.index("--api.token_file") + 1] == token and "7440" in command, command)
+    settings = services[name]["environment"]
+    expect("%s: serves its API with that token and port" % name, settings["SPARKMILL_API_TOKEN_FILE"] == token and
+           settings["SPARKMILL_API_PORT"] == "7440", settings)
 
 # ---- commands -------------------------------------------------------------------------------------------------------
 env = {**os.environ, "PATH": BIN + ":" + os.environ["PATH"], "HOME": tempfile.gettempdir()}
@@ -86,7 +86,8 @@ for name, s in services.items():
     elif program == "sparkmill":
         # All settings of the command are known, and their values in range.
         words = s["command"][2:]
-        done = subprocess.run([os.path.join(BIN, "sparkmill"), "config", "keys", *words], capture_output=True, text=True, env=env)
+        done = subprocess.run([os.path.join(BIN, "sparkmill"), "config", "keys", *words], capture_output=True, text=True,
+                              env={**env, **s.get("environment", {})})
         expect("%s: its settings are settings" % name, done.returncode == 0, done.stdout + done.stderr)
     elif program == "sparkmill-node":
         done = subprocess.run([os.path.join(BIN, program), *s["command"][1:], "--help"], capture_output=True, text=True)
@@ -159,8 +160,12 @@ with tempfile.TemporaryDirectory(prefix="sparkmill-docker-") as top:
         for _ in range(600):
             try:
                 got = json.loads(urllib.request.urlopen(url + "status.json", timeout=10).read())["units"]
-                if got:
-                    return [u["name"] for u in got]
+                made = []
+                for job in os.listdir(top + "/data/sparkmill/jobs"):
+                    with open(top + "/data/sparkmill/jobs/" + job + "/manifest.json") as f:
+                        made += json.load(f)["units"]
+                if made and len(got) == len(made):
+                    return sorted(u["name"] for u in got)
             except OSError:
                 if child.poll() is not None:
                     break
