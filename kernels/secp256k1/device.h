@@ -590,11 +590,11 @@ SM_FN sm_k1_point sm_k1_add_affine(sm_k1_point p, sm_k1_affine q, sm_k1_num z, s
   *difference = r;
   return p;
 }
-SM_FN sm_u32 sm_k1_on_curve(sm_k1_affine q) {
+SM_K1_CALL sm_u32 sm_k1_on_curve(sm_k1_affine q) {
   return sm_k1_same(sm_k1_sqr(q.y), sm_k1_add(sm_k1_mul(sm_k1_sqr(q.x), q.x), sm_k1_small(7)));
 }
 /// y of this x with this parity; 0 where there is none.
-SM_FN sm_u32 sm_k1_solve(sm_k1_affine* q, sm_u32 parity) {
+SM_K1_CALL sm_u32 sm_k1_solve(sm_k1_affine* q, sm_u32 parity) {
   const sm_k1_num right = sm_k1_add(sm_k1_mul(sm_k1_sqr(q->x), q->x), sm_k1_small(7));
   sm_k1_num y = sm_k1_power(right, 0u);
   if (!sm_k1_same(sm_k1_sqr(y), right)) return 0;
@@ -606,7 +606,7 @@ SM_FN sm_u32 sm_k1_solve(sm_k1_affine* q, sm_u32 parity) {
 /// 1 .. 16 times q, as affine points of a curve y^2 = x^3 + 7 scale^6 that all share. Each multiple is the one before
 /// plus q, whose Z differs by one factor; on the way back these factors bring all to the last one's Z. q has a large
 /// prime order, so no addition here is exceptional.
-SM_FN sm_k1_num sm_k1_multiples(sm_k1_affine q, sm_k1_affine* table) {
+SM_K1_CALL sm_k1_num sm_k1_multiples(sm_k1_affine q, sm_k1_affine* table) {
   sm_k1_num ratios[SM_K1_TABLE], unused;
   sm_k1_point p;
   p.x = q.x, p.y = q.y, p.z = sm_k1_small(1);
@@ -872,7 +872,7 @@ SM_FN sm_u32 sm_k1_decode(SM_K1_BYTES key, SM_K1_BYTES signature, sm_u32 flags, 
   return good && !sm_k1_is_large(q->x) && sm_k1_solve(q, parity);
 }
 /// x(p) mod N = r: x is r, or r + N where that is below p. No division: X = x Z^2.
-SM_FN sm_u32 sm_k1_x_is(sm_k1_point p, sm_k1_num r) {
+SM_K1_CALL sm_u32 sm_k1_x_is(sm_k1_point p, sm_k1_num r) {
   if (sm_k1_is_null(p.z)) return 0;
   const sm_k1_num zz = sm_k1_sqr(p.z);
   SM_UNROLL_NOT
