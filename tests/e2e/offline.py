@@ -317,6 +317,14 @@ class Offline(unittest.TestCase):
         run("vectors", wrong, check=11)
         wrong.write_text(json.dumps({"source": "s", "cases": [{"msg": "616263", "sha256": "00" * 32}]}))
         run("vectors", wrong, check=11)
+        out = run("vectors", folder / "wycheproof_rsa2048_sha256_pkcs1.json", "--backend", "reference", check=0).stdout
+        self.assertRegex(out, r"rsa/reference on cpu +174 +0 +2 +the key rule wants e = 65537")
+        document = json.loads((folder / "rsa2048_draw.json").read_text())
+        document["cases"][0]["valid"] = False
+        document["cases"][1]["leading_zero_bits"] += 1
+        wrong.write_text(json.dumps(document))
+        out = run("vectors", wrong, "--backend", "rsa/reference", check=11).stdout
+        self.assertRegex(out, r"rsa/reference on cpu +56 +2 +0 +case 0: accepted; case 1: the score differs")
         document = json.loads((folder / "tensority.json").read_text())
         document["hash_vectors"] = document["hash_vectors"][5:6]
         document["stage_vectors"] = []

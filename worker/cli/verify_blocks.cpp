@@ -1,136 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
-// `sparkmill verify-blocks`: a file or stream of Bytom 1.x blocks in chain order, judged over the sliding window.
-#include <chrono>
+// `sparkmill verify-blocks`: blocks of Bytom, evidence of BTTC and BTN; which of them, the file's first character says.
+#include "worker/cli/verify_blocks.h"
+
+#include <cerrno>
 #include <cstdio>
 
-#include "base/hex.h"
-#include "verify/blocks/bytom_window.h"
-#include "worker/cli/args.h"
-#include "worker/cli/block_file.h"
+#include "base/file.h"
 #include "worker/cli/command.h"
-#include "worker/cli/offline.h"
 
 namespace sparkmill::cli {
 namespace {
 
-namespace bytom = blocks::bytom;
-
 constexpr OwnOption kOwn[] = {
-    {"seed", "HEX", "the Tensority seed of the first block (default: what the file's headers and heights tell)"},
-    {"utxo", "FILE", "the coins that exist before the first block; without it only double spends inside the file show"},
-    {"all", "", "go on above the first invalid block"},
+    {"system", "NAME", "bytom, bttc or btn (default: what the file looks like)"},
     {"quiet", "", "no progress and no summary on stderr"},
-    {"invalid", "", "print the invalid blocks only"},
-    {"window", "MIB", "blocks in flight, decoded form included (default 64)"},
-    {"threads", "N", "lanes to use (default: all of the processor)"},
-    {"backend", "ROW", "row of the proof of work, for example cpu/avx2 (default: the best of the processor)"},
+    {"invalid", "", "print only what is not valid"},
+    {"backend", "ROW",
+     "row of the proof of work (Bytom) or of the signatures (BTTC, BTN), for example cpu/avx2 (default: the best of "
+     "the processor)"},
+    {"seed", "HEX", "Bytom: the Tensority seed of the first block (default: what the file's headers and heights tell)"},
+    {"utxo", "FILE",
+     "Bytom: the coins that exist before the first block; without it only double spends inside the file show"},
+    {"all", "", "Bytom: go on above the first invalid block"},
+    {"window", "MIB", "Bytom: blocks in flight, decoded form included (default 64)"},
+    {"threads", "N", "Bytom: lanes to use (default: all of the processor)"},
+    {"policy", "NAME", "BTTC: whose rules decide, contract or canonical (default: contract)"},
+    {"rule", "NAME", "BTTC: what is counted, count or stake (default: count)"},
 };
 constexpr Usage kUsage = {
     "verify-blocks",
     "FILE|-",
-    "Judges Bytom 1.x blocks in chain order: headers, Tensority, ids, roots, programs, signatures, balances, coinbase "
-    "(docs/blocks.md tells the file's form). A JSON line a block on stdout, with the reason and what was checked. Exit "
-    "0: all valid, 11: an invalid or undecided one, 12: stopped, 13: the file cannot be read.",
+    "Judges Bytom 1.x blocks in chain order (headers, Tensority, ids, roots, programs, signatures, balances, "
+    "coinbase), "
+    "or consensus evidence of BTTC and BTN as JSON lines (checkpoints, proofs, exits, events; draws, committees, "
+    "seals, "
+    "frames). docs/blocks.md tells the forms. A JSON line an item on stdout, with the first reason. Exit 0: all valid, "
+    "11: something is not, 12: stopped, 13: the file or an item of it cannot be read.",
     kOwn,
     1,
     false};
 
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+/// True when the first character that is no white space opens a JSON object; that of standard input is put back.
+Result<bool> looks_like_json(const std::string& path) {
+  std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return errno_error(errno, path);
+  int c = std::getc(file);
+  while (c == ' ' || c == '\t' || c == '\r' || c == '\n') c = std::getc(file);
+  if (file != stdin) {
+    std::fclose(file);
+  } else if (c != EOF) {
+    std::ungetc(c, file);
   }
-  return out + '"';
+  return c == '{';
 }
 
-std::string line_of(const bytom::Delivery& d) {
-  const bytom::BlockVerdict& verdict = d.judged.verdict;
-  const bytom::Facts& facts = verdict.facts;
-  const std::string_view word = verdict.ok ? "valid" : verdict.reason == "undecided" ? "undecided" : "invalid";
-  std::string line = "{\"block\":" + std::to_string(d.number) + ",\"verdict\":" + json_text(word);
-  if (!verdict.ok) {
-    line += ",\"reason\":" + json_text(verdict.reason) + ",\"detail\":" + json_text(verdict.detail);
+Result<int> verify_blocks(const Args& args) {
+  if (args.words.empty()) {
+    return fail(Status::bad_argument, "no file is named", "sparkmill verify-blocks FILE, or - for standard input");
   }
-  if (d.block == nullptr) return line + "}\n";
-  std::size_t failed = 0;
-  for (const bytom::TransactionFacts& t : facts.transactions) failed += t.status_fail ? 1 : 0;
-  line += ",\"height\":" + std::to_string(facts.height) + ",\"id\":\"" + to_hex(facts.id) + "\"" +
-          ",\"transactions\":" + std::to_string(facts.transactions.size()) + ",\"failed\":" + std::to_string(failed) +
-          ",\"signatures\":" + std::to_string(facts.signatures) + ",\"gas\":" + std::to_string(facts.gas_used) +
-          ",\"fees\":\"" + std::to_string(facts.fees) + "\",\"checked\":[\"body\"";
-  const std::pair<const char*, bool> parts[] = {{"links", facts.scope.links},
-                                                {"bits", facts.scope.bits},
-                                                {"time", facts.scope.time},
-                                                {"work", facts.scope.work},
-                                                {"state", facts.scope.state}};
-  for (const auto& [name, checked] : parts) line += checked ? std::string(",\"") + name + "\"" : "";
-  return line + "]}\n";
-}
-
-std::uint64_t now_seconds() {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
-}
-
-Result<bytom::WindowSummary> verify(const Args& args) {
-  SPARKMILL_ASSIGN(const std::uint64_t mib, number_option("window", args.get("window", "64"), 1, 1u << 16));
-  SPARKMILL_ASSIGN(const std::uint64_t threads, number_option("threads", args.get("threads", "0"), 0, 1024));
-  std::optional<Hash32> seed;
-  if (args.has("seed")) {
-    SPARKMILL_ASSIGN(seed, array_from_hex<32>(args.get("seed"), "--seed"));
+  const std::string system = args.get("system");
+  if (!system.empty() && system != "bytom" && system != "bttc" && system != "btn") {
+    return fail(Status::bad_argument, "--system: '" + system.substr(0, 40) + "' is unknown", "bytom, bttc or btn");
   }
-  SPARKMILL_ASSIGN(const auto file, BlockFile::open(args.words[0]));
-  bytom::HeaderWalk walk(now_seconds());
-  SPARKMILL_TRY(file->prime(walk, seed));
-  bytom::AssumedCoins assumed;
-  std::unique_ptr<CoinFile> coins;
-  if (args.has("utxo")) {
-    SPARKMILL_ASSIGN(coins, CoinFile::load(args.get("utxo")));
+  SPARKMILL_ASSIGN(const bool json, looks_like_json(args.words[0]));
+  const bool bytom = system.empty() ? !json : system == "bytom";
+  for (const char* option : {"seed", "utxo", "all", "window", "threads"}) {
+    if (!bytom && args.has(option)) return fail(Status::bad_argument, std::string("--") + option + " is for Bytom");
   }
-  bytom::State state(coins ? static_cast<bytom::CoinSource&>(*coins) : assumed);
-
-  SPARKMILL_ASSIGN(const kernels::Device device, device_for(kernels::Family::tensority, args.get("backend")));
-  SPARKMILL_ASSIGN(const auto lanes,
-                   bytom::ThreadLanes::make(device, static_cast<std::size_t>(threads), {{}, {}, args.get("backend")}));
-  const bool quiet = args.has("quiet");
-  if (!quiet) {
-    std::fprintf(stderr, "verify-blocks: %zu lane(s), %s, %s, %s; %llu header(s) before the blocks\n", lanes->count(),
-                 lanes->rows().work.c_str(), lanes->rows().signatures.c_str(), lanes->rows().hash.c_str(),
-                 static_cast<unsigned long long>(file->headers()));
+  for (const char* option : {"policy", "rule"}) {
+    if (bytom && args.has(option)) return fail(Status::bad_argument, std::string("--") + option + " is for BTTC");
   }
-  bytom::WindowOptions options;
-  options.bytes = static_cast<std::size_t>(mib) << 20;
-  options.go_on = args.has("all");
-  const bool only_invalid = args.has("invalid");
-  Progress progress("verify-blocks", "bytes", file->bytes_total(), quiet);
-  std::uint64_t shown = 0;
-  bool written = true;
-  const auto deliver = [&](const bytom::Delivery& d) {
-    const std::string line = line_of(d);
-    if (!only_invalid || !d.judged.verdict.ok) {
-      written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size();
-    }
-    progress.add(file->bytes_read() - shown);
-    shown = file->bytes_read();
-    return written;
-  };
-  const StopToken stop = stop_on_signal();
-  const auto next = [&file] { return file->next(); };
-  SPARKMILL_ASSIGN(const bytom::WindowSummary summary,
-                   bytom::judge_window(next, walk, &state, coins != nullptr, *lanes, options, deliver, stop));
-  if (!written || std::fflush(stdout) != 0) return fail(Status::io_error, "stdout does not take the verdicts");
-  progress.finish();
-  if (!quiet) {
-    const double seconds = std::max(progress.seconds(), 1e-9);
-    std::fprintf(stderr, "verify-blocks: %llu blocks, %llu valid, %llu transactions, %llu signatures, %s blocks/s%s\n",
-                 static_cast<unsigned long long>(summary.blocks), static_cast<unsigned long long>(summary.valid),
-                 static_cast<unsigned long long>(summary.transactions),
-                 static_cast<unsigned long long>(summary.signatures),
-                 short_number(static_cast<double>(summary.blocks) / seconds).c_str(),
-                 summary.ended_early ? "; ended at the first invalid one (--all goes on)" : "");
-  }
-  return summary;
+  return bytom ? verify_bytom_blocks(args) : verify_evidence(args);
 }
 
 }  // namespace
@@ -139,13 +79,8 @@ int run_verify_blocks(std::span<const std::string> args) {
   auto parsed = parse_args(kUsage, args);
   if (!parsed) return report("verify-blocks", parsed.error());
   if (parsed->help) return 0;
-  if (parsed->words.empty()) {
-    return report("verify-blocks",
-                  fail(Status::bad_argument, "no file of blocks is named", "sparkmill help verify-blocks"));
-  }
-  const auto summary = verify(*parsed);
-  if (!summary) return report("verify-blocks", summary.error());
-  return summary->valid == summary->blocks ? 0 : exit_code(Status::mismatch);
+  const auto exit = verify_blocks(*parsed);
+  return exit ? *exit : report("verify-blocks", exit.error());
 }
 
 }  // namespace sparkmill::cli
