@@ -287,7 +287,7 @@ std::optional<Refusal> first_wrong(const Item& item, Judged& judged) {
                                       [](const TransactionFacts& t) { return t.reason == "undecided"; });
   if (!wrong && undecided != facts.transactions.end()) {
     wrong = {"undecided", "transaction " + std::to_string(undecided - facts.transactions.begin()) +
-                              " uses an opcode beyond the standard programs"};
+                              " uses an opcode that is not known here"};
   }
   if (!wrong && h.transaction_status_hash != facts.status_root) {
     wrong = {"status_root", to_hex(h.transaction_status_hash) + " instead of " + to_hex(facts.status_root)};

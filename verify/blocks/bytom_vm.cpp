@@ -24,10 +24,20 @@ enum : std::uint8_t {
   kJumpIf = 0x64,
   kVerify = 0x69,
   kFail = 0x6a,
+  kDrop = 0x75,
   kDup = 0x76,
   kSwap = 0x7c,
+  kEqual = 0x87,
   kEqualVerify = 0x88,
+  kAdd = 0x93,
+  kSub = 0x94,
+  kNumEqual = 0x9c,
+  kNumEqualVerify = 0x9d,
+  kNumNotEqual = 0x9e,
+  kLessThan = 0x9f,
   kGreaterThan = 0xa0,
+  kLessOrEqual = 0xa1,
+  kGreaterOrEqual = 0xa2,
   kSha3 = 0xaa,
   kHash160 = 0xab,
   kCheckSig = 0xac,
@@ -146,6 +156,12 @@ class Machine {
     push_later(ByteView(kSmall + 1, value ? 1 : 0));
     return true;
   }
+  /// Little-endian without zeros at the end; a negative number has all its eight bytes.
+  void push_number_later(std::uint64_t number) {
+    Bytes& item = world_.made.emplace_back();
+    for (; number != 0; number >>= 8) item.push_back(static_cast<std::uint8_t>(number));
+    push_later(item);
+  }
   bool push_new(ByteView bytes) { return push(world_.made.emplace_back(bytes.begin(), bytes.end())); }
   bool take(ByteView& item) {
     if (stack_.empty()) return wrong("stack_underflow");
@@ -190,8 +206,21 @@ class Machine {
         if (stack_.size() < 2) return wrong("stack_underflow");
         std::swap(stack_.back(), stack_[stack_.size() - 2]);
         return true;
-      case kEqualVerify: return equal_verify();
-      case kGreaterThan: return greater_than();
+      case kDrop: {
+        ByteView item;
+        return pay(1) && pop(item);
+      }
+      case kEqual:
+      case kEqualVerify: return equal(in.op == kEqualVerify);
+      case kAdd:
+      case kSub: return add(in.op == kSub);
+      case kNumEqual:
+      case kNumEqualVerify:
+      case kNumNotEqual:
+      case kLessThan:
+      case kGreaterThan:
+      case kLessOrEqual:
+      case kGreaterOrEqual: return compare(in.op);
       case kHash160: return hash160();
       case kSha3: return sha3();
       case kTxSigHash: return pay(256) && push(world_.context.sighash);
@@ -207,15 +236,32 @@ class Machine {
     ByteView item;
     return pay(1) && pop_later(item) && (truth(item) || wrong("verify_failed"));
   }
-  bool equal_verify() {
+  bool equal(bool verifies) {
     ByteView a, b;
     if (!pay(1) || !pop_later(a) || !pop_later(b)) return false;
     if (!pay(static_cast<std::int64_t>(std::min(a.size(), b.size())))) return false;
-    return std::equal(a.begin(), a.end(), b.begin(), b.end()) || wrong("verify_failed");
+    const bool same = std::equal(a.begin(), a.end(), b.begin(), b.end());
+    return verifies ? same || wrong("verify_failed") : push_later(same);
   }
-  bool greater_than() {
+  bool add(bool subtracts) {
+    std::int64_t x = 0, y = 0, sum = 0;
+    if (!pay(2) || !pop_number(y) || !pop_number(x)) return false;
+    if (subtracts ? __builtin_sub_overflow(x, y, &sum) : __builtin_add_overflow(x, y, &sum)) return wrong("range");
+    push_number_later(static_cast<std::uint64_t>(sum));
+    return true;
+  }
+  bool compare(std::uint8_t op) {
     std::int64_t x = 0, y = 0;
-    return pay(2) && pop_number(y) && pop_number(x) && push_later(x > y);
+    if (!pay(2) || !pop_number(y) || !pop_number(x)) return false;
+    switch (op) {
+      case kNumEqual: return push_later(x == y);
+      case kNumEqualVerify: return x == y || wrong("verify_failed");
+      case kNumNotEqual: return push_later(x != y);
+      case kLessThan: return push_later(x < y);
+      case kGreaterThan: return push_later(x > y);
+      case kLessOrEqual: return push_later(x <= y);
+      default: return push_later(x >= y);
+    }
   }
   bool hash160() {
     ByteView item;
@@ -228,9 +274,7 @@ class Machine {
   }
   bool block_height() {
     if (!pay(1)) return false;
-    Bytes& number = world_.made.emplace_back();
-    for (std::uint64_t h = world_.context.height; h != 0; h >>= 8) number.push_back(static_cast<std::uint8_t>(h));
-    push_later(number);
+    push_number_later(world_.context.height);
     return true;
   }
   bool check_sig() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of Bytom's virtual machine that standard programs use, with its exact gas (Bytom blocks 7). Every opcode of
-// the specification's table runs; an opcode that the chain knows and the table does not ends with "undecided", also
-// inside CHECKPREDICATE, so nothing is ever guessed. Variable time.
+// The part of Bytom's virtual machine that standard programs use, with its exact gas (Bytom blocks 7): the opcodes of
+// the specification's table, and DROP, EQUAL, ADD, SUB and the comparisons of numbers, whose rules are those of
+// GREATERTHAN. Any other opcode that the chain knows ends with "undecided", also inside CHECKPREDICATE: nothing is ever
+// guessed. Variable time.
 #pragma once
 
 #include "verify/blocks/bytom.h"

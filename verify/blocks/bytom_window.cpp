@@ -195,7 +195,7 @@ class Window {
     summary_.valid += verdict.ok ? 1 : 0;
     summary_.transactions += verdict.facts.transactions.size();
     summary_.signatures += verdict.facts.signatures;
-    const bool wanted = deliver_({slot.number, slot.block ? &*slot.block : nullptr, slot.judged});
+    const bool wanted = deliver_({slot.number, slot.bytes.size(), slot.block ? &*slot.block : nullptr, slot.judged});
     return wanted && (verdict.ok || options_.go_on);
   }
 

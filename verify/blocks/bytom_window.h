@@ -20,6 +20,7 @@ using NextBlock = std::function<Result<std::optional<Bytes>>()>;
 /// run. Called by one thread at a time.
 struct Delivery {
   std::uint64_t number = 0;  ///< from 0, in the order of reading
+  std::size_t size = 0;      ///< bytes as read
   const Block* block = nullptr;
   const Judged& judged;
 };

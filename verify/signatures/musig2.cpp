@@ -168,6 +168,12 @@ Result<AggregateKey> aggregate_keys(std::span<const PlainKey> keys, std::span<co
   return out;
 }
 
+Scalar32 key_coefficient(std::span<const PlainKey> keys, const PlainKey& key) {
+  Scalar32 out{};
+  secp256k1::to_big_endian(Coefficients(keys).of(key).number(), out.data());
+  return out;
+}
+
 Result<PublicNonce> aggregate_nonces(std::span<const PublicNonce> nonces) {
   PublicNonce out{};
   for (std::size_t half = 0; half < 2; ++half) {

@@ -35,6 +35,8 @@ inline constexpr std::size_t kMaxSigners = 65535;
 void sort_keys(std::span<PlainKey> keys);
 /// KeyAgg and ApplyTweak. Errors: bad_input naming the signer ("signer 1: ..."), the tweak, or an infinite result.
 Result<AggregateKey> aggregate_keys(std::span<const PlainKey> keys, std::span<const Tweak> tweaks = {});
+/// KeyAggCoeff: the factor of `key` in the list. Requires a list that is not empty.
+Scalar32 key_coefficient(std::span<const PlainKey> keys, const PlainKey& key);
 /// NonceAgg. Error: bad_input naming the signer.
 Result<PublicNonce> aggregate_nonces(std::span<const PublicNonce> nonces);
 

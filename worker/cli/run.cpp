@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "node/node.h"
@@ -162,8 +163,23 @@ Result<keys::KeyFile> open_key(const config::Config& config, Console& console) {
   return key;
 }
 
+/// The list of BOINC projects of the embedded node: the user's, else one of the demo project, else none.
+Result<std::filesystem::path> trusted_projects(const config::Config& config, const worker::AppSettings& settings,
+                                               const BoincDemo* boinc, Console& console) {
+  const std::filesystem::path own = config.path("demo.boinc_projects");
+  if (boinc == nullptr) return own;
+  if (!own.empty()) {
+    console.say("BOINC demo: demo.boinc_projects is set, so its credit counts only with this entry in " + own.string() +
+                ": " + boinc->trust());
+    return own;
+  }
+  const std::filesystem::path list = settings.data / "boinc-demo" / "projects.json";
+  SPARKMILL_TRY(write_file_atomic(list, view("{\"projects\": [" + boinc->trust() + "]}\n")));
+  return list;
+}
+
 Result<std::unique_ptr<node::Node>> embedded_node(const config::Config& config, worker::AppSettings& settings,
-                                                  Console& console) {
+                                                  const BoincDemo* boinc, Console& console) {
   node::Settings demo;
   // Two chains: one with proof of work, one without, for workers that do not mine for it.
   demo.proof_of_work = settings.mining == "auto" || settings.mining == "node";
@@ -182,6 +198,7 @@ Result<std::unique_ptr<node::Node>> embedded_node(const config::Config& config, 
   demo.job_signatures = static_cast<std::uint32_t>(config.number("demo.signatures"));
   demo.shares = config.text("demo.shares");
   demo.queue_ahead = settings.jobs_in_flight + 1;
+  SPARKMILL_ASSIGN(demo.boinc_projects, trusted_projects(config, settings, boinc, console));
   console.say(
       std::string(settings.node_url.empty() ? "no node named: " : "") + "starting the built-in demo node in " +
       demo.data.string() +
@@ -368,7 +385,7 @@ int run_run(std::span<const std::string> arguments) {
   std::unique_ptr<node::Node> node;
   const bool elsewhere = settings->mining == "pool" || settings->mining == "bytom";
   if (settings->node_url == "demo" || (settings->node_url.empty() && !elsewhere)) {
-    auto started = embedded_node(*config, *settings, console);
+    auto started = embedded_node(*config, *settings, demo->get(), console);
     if (!started) {
       const int code = report("run", started.error());
       return started.status() == Status::corrupt ? kStoreExit : code;

@@ -331,6 +331,7 @@ Result<std::vector<VectorResult>> run_bytom_vectors(const Json& root, const Vect
   SPARKMILL_ASSIGN(const auto best, bytom::ThreadLanes::make(context.devices.front(), 1, {}));
   std::vector<VectorResult> all;
   const auto run_rows = [&](kernels::Family family, auto replace) {
+    if (!context.backend.empty() && kernels::find_row(family, context.backend) == nullptr) return;
     const auto results = on_rows(family, context, count, [&](kernels::Kernel& kernel, const std::string& name) {
       VectorResult result;
       const Done ran = best->run([&](bytom::Engines engines) {
@@ -348,6 +349,7 @@ Result<std::vector<VectorResult>> run_bytom_vectors(const Json& root, const Vect
   run_rows(kernels::Family::hash, [](bytom::Engines& engines, kernels::Kernel& kernel) {
     engines.hash = dynamic_cast<hashes::Kernel*>(&kernel);
   });
+  if (all.empty()) all.push_back({context.backend, 0, 0, count, "no row of the families ed25519 and hash"});
   return all;
 }
 

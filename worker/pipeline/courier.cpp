@@ -297,6 +297,11 @@ void Pipeline::look_at_account(NodeClient& client) {
                    static_cast<double>(account->credit_microcobble) / 1e6, account->accepted));
 }
 
+void Pipeline::expect_credit() {
+  std::lock_guard lock(mutex_);
+  account_wanted_height_ = std::max(account_wanted_height_, height_ + 2);
+}
+
 bool Pipeline::finished_all() const {
   std::lock_guard lock(mutex_);
   const bool enough = settings_.rounds != 0 && receipts_ >= settings_.rounds;

@@ -77,6 +77,8 @@ class Pipeline {
   std::optional<Done> wait(unsigned timeout_ms);
   /// Writes jobs, source and results into the state tree.
   void publish();
+  /// Credit came from elsewhere: the account is asked for once the next blocks are there.
+  void expect_credit();
   std::uint64_t unfinished() const;
   RunTotals totals() const;
   void end(Done result);  ///< ends the run from outside (no device left, ...)

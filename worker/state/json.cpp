@@ -113,7 +113,7 @@ Json mining_json(const MiningState& m) {
 Json boinc_json(const BoincState& b) {
   if (!b.on) return nullptr;
   const bool there = b.state == "connected";
-  Json projects = Json::array(), tasks = Json::array();
+  Json projects = Json::array(), tasks = Json::array(), gives = Json::array();
   for (const BoincProjectState& p : b.projects) {
     projects.push_back({{"url", p.url},
                         {"name", known(p.name)},
@@ -122,6 +122,9 @@ Json boinc_json(const BoincState& b) {
                         {"host_credit", p.host_credit},
                         {"suspended", p.suspended},
                         {"no_more_work", p.no_more_work}});
+  }
+  for (const BoincGiveState& g : b.gives) {
+    gives.push_back({{"device", g.device}, {"share", g.share}, {"code", g.code}, {"text", g.text}});
   }
   for (const BoincTaskState& t : b.tasks) {
     tasks.push_back({{"name", t.name},
@@ -145,11 +148,16 @@ Json boinc_json(const BoincState& b) {
           {"tasks", there ? tasks : Json(nullptr)},
           {"task_count", there ? Json(b.task_count) : Json(nullptr)},
           {"running", there ? Json(b.running) : Json(nullptr)},
+          {"gives", gives},
           {"results",
            {{"finished", b.results},
             {"failed", b.failed},
             {"claims_waiting", b.claims_waiting},
-            {"claims_credited", b.claims_credited}}}};
+            {"claims_credited", b.claims_credited},
+            {"receipts_waiting", b.receipts_waiting},
+            {"receipts_credited", b.receipts_credited},
+            {"receipts_refused", b.receipts_refused},
+            {"credit_microcobble", b.credit_microcobble}}}};
 }
 
 }  // namespace

@@ -151,6 +151,12 @@ void add_boinc(Page& page, const BoincState& b) {
   page.one("boinc_results_total", "counter", "Finished BOINC results that were recorded.",
            static_cast<double>(b.results));
   page.one("boinc_results_failed_total", "counter", "Of these, failed ones.", static_cast<double>(b.failed));
+  page.metric("boinc_receipts", "gauge", "Receipts of BOINC projects of our own, by what the node made of them.");
+  page.sample(static_cast<double>(b.receipts_credited), {{"state", "credited"}});
+  page.sample(static_cast<double>(b.receipts_waiting), {{"state", "waiting"}});
+  page.sample(static_cast<double>(b.receipts_refused), {{"state", "refused"}});
+  page.one("boinc_credit_cobblestones_total", "counter", "Credit of the node for these receipts.",
+           static_cast<double>(b.credit_microcobble) / 1e6);
   if (!there) return;
   page.one("boinc_tasks", "gauge", "Tasks the BOINC client holds.", static_cast<double>(b.task_count));
   page.one("boinc_tasks_running", "gauge", "Tasks the BOINC client runs.", static_cast<double>(b.running));

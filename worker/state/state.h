@@ -115,6 +115,13 @@ struct BoincTaskState {
   double elapsed_s = 0, left_s = 0;  ///< left_s: the client's own guess
 };
 
+/// What a device of ours leaves to BOINC now, and why.
+struct BoincGiveState {
+  std::string device;
+  double share = 1;  ///< that stays ours
+  std::string code, text;
+};
+
 /// The BOINC client beside this worker, and how they get along.
 struct BoincState {
   bool on = false;
@@ -127,7 +134,10 @@ struct BoincState {
   std::vector<BoincProjectState> projects;
   std::vector<BoincTaskState> tasks;  ///< the first 64
   std::uint64_t task_count = 0, running = 0;
+  std::vector<BoincGiveState> gives;  ///< devices that are not wholly ours at the moment
   std::uint64_t results = 0, failed = 0, claims_waiting = 0, claims_credited = 0;
+  std::uint64_t receipts_waiting = 0, receipts_credited = 0, receipts_refused = 0;  ///< of projects of our own
+  std::uint64_t credit_microcobble = 0;                                             ///< by these receipts
 };
 
 struct ResultCounts {

@@ -111,6 +111,16 @@ void add_boinc(Writer& w, const BoincState& b) {
   line += fmt::format(", policy {}; {} finished, {} failed", b.policy, b.results, b.failed);
   if (!b.detail.empty()) line += ": " + safe(b.detail);
   w.line("boinc", line);
+  for (const BoincGiveState& g : b.gives) {
+    w.out += fmt::format("         {}: {} ours: {} [{}]\n", safe(g.device),
+                         g.share <= 0 ? "nothing" : fmt::format("{:.0f} %", g.share * 100), safe(g.text), safe(g.code));
+  }
+  if (b.receipts_waiting + b.receipts_credited + b.receipts_refused + b.claims_credited != 0) {
+    w.line("", fmt::format("receipts {} credited ({:.6f} cobblestones), {} waiting, {} refused; claims {} credited, {} "
+                           "waiting",
+                           b.receipts_credited, static_cast<double>(b.credit_microcobble) / 1e6, b.receipts_waiting,
+                           b.receipts_refused, b.claims_credited, b.claims_waiting));
+  }
   if (!b.remark.empty()) w.out += "         note: " + safe(b.remark) + "\n";
   for (const BoincTaskState& t : b.tasks) {
     if (t.phase != "running") continue;

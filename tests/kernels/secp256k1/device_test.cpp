@@ -143,6 +143,26 @@ TEST(DeviceField, AsOpensslsNumbers) {
   }
 }
 
+/// What CUDA takes in their place, its instructions in C.
+TEST(DeviceField, RowsAsPlainProducts) {
+  const auto list = values();
+  for (const Hash32& a : list) {
+    sm_u32 plain[16], rows[16];
+    sm_k1_square(words_of(a), plain);
+    sm_k1_square_rows(words_of(a), rows);
+    EXPECT_EQ(0, std::memcmp(plain, rows, sizeof plain));
+    for (const Hash32& b : list) {
+      sm_k1_product(words_of(a), words_of(b), plain);
+      sm_k1_product_rows(words_of(a), words_of(b), rows);
+      EXPECT_EQ(0, std::memcmp(plain, rows, sizeof plain));
+      EXPECT_EQ(frozen(sm_k1_reduce_rows(rows)), product(a, b, prime()));
+      std::copy_n(words_of(a).v, 8, rows);  // any sixteen words
+      std::copy_n(words_of(b).v, 8, rows + 8);
+      EXPECT_EQ(frozen(sm_k1_reduce_rows(rows)), frozen(sm_k1_reduce(rows)));
+    }
+  }
+}
+
 TEST(DeviceField, SquareRoots) {
   ChaChaWords words(sha256(view("roots")));
   for (int k = 0; k < 20; ++k) {
