@@ -8,6 +8,8 @@
 #include "kernels/ed25519/rows.h"
 #include "kernels/hash/rows.h"
 #include "kernels/match/rows.h"
+#include "kernels/rsa/rows.h"
+#include "kernels/secp256k1/rows.h"
 #include "kernels/selftest.h"
 #include "kernels/tensority/rows.h"
 
@@ -109,6 +111,26 @@ std::span<const Row> rows() {
 #endif
 #if SPARKMILL_HAVE_CUDA
           hashes::cuda_row(),
+#endif
+          secp256k1::reference_row(),
+#if SPARKMILL_HAVE_X86
+          secp256k1::avx512_row(), secp256k1::avx2_row(),
+#endif
+#if SPARKMILL_HAVE_OPENCL
+          secp256k1::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          secp256k1::cuda_row(),
+#endif
+          rsa::reference_row(),
+#if SPARKMILL_HAVE_X86
+          rsa::avx512_row(), rsa::avx2_row(),
+#endif
+#if SPARKMILL_HAVE_OPENCL
+          rsa::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          rsa::cuda_row(),
 #endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {

@@ -92,6 +92,9 @@ Done App::Impl::open(const keys::KeyFile& key) {
   lanes.cpu_lanes = settings.cpu_lanes;
   lanes.low_priority = settings.low_priority;
   lanes.slice_ms = settings.slice_ms;
+  if (!settings.node_url.empty()) {
+    lanes.families.insert(lanes.families.end(), std::begin(kSignatureFamilies), std::end(kSignatureFamilies));
+  }
   if (settings.mining != "off") {
     lanes.families.push_back(kernels::Family::tensority);
     lanes.weights[kernels::Family::tensority] = settings.mining_weight;

@@ -34,21 +34,4 @@ std::vector<sm_u32> device_base_table() {
   return table;
 }
 
-Launch next_launch(const kernels::SignatureBatch& batch, std::size_t first, std::size_t most,
-                   std::uint64_t most_bytes) {
-  const auto offsets = batch.message_offsets;
-  Launch launch{first, 0, {}};
-  while (launch.count < most && first + launch.count < batch.count) {
-    if (launch.count != 0 && offsets[first + launch.count + 1] - offsets[first] > most_bytes) break;
-    ++launch.count;
-  }
-  launch.messages = batch.messages.subspan(offsets[first], offsets[first + launch.count] - offsets[first]);
-  return launch;
-}
-
-void launch_offsets(const kernels::SignatureBatch& batch, const Launch& launch, std::uint64_t* out) {
-  const auto offsets = batch.message_offsets;
-  for (std::size_t i = 0; i <= launch.count; ++i) out[i] = offsets[launch.first + i] - offsets[launch.first];
-}
-
 }  // namespace sparkmill::ed25519

@@ -13,11 +13,8 @@ std::string_view name(Check which) {
 }
 
 Done check(Check which, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results) {
-  const std::size_t key_bytes = which == Check::ecdsa              ? kPublicKeyBytes
-                                : which == Check::ecdsa_compressed ? kCompressedKeyBytes
-                                                                   : kXOnlyKeyBytes;
   return kernels::check(batch, results,
-                        {"secp256k1", key_bytes, kSignatureBytes, kEvidenceBytes,
+                        {"secp256k1", key_bytes(which), kSignatureBytes, kEvidenceBytes,
                          which == Check::bip340 ? std::size_t{0} : kDigestBytes});
 }
 

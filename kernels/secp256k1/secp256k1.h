@@ -37,6 +37,9 @@ enum class Check : std::uint8_t {
 };
 inline constexpr Check kChecks[] = {Check::ecdsa, Check::ecdsa_compressed, Check::bip340};
 std::string_view name(Check check);
+constexpr std::size_t key_bytes(Check check) {
+  return check == Check::ecdsa ? kPublicKeyBytes : check == Check::bip340 ? kXOnlyKeyBytes : kCompressedKeyBytes;
+}
 
 /// Which r and s recovery takes.
 enum class RecoverRule : std::uint8_t {

@@ -9,6 +9,8 @@
 #include "verify/job/match_h.h"
 #include "verify/job/tensority_check.h"
 #include "verify/job/tensority_search.h"
+#include "verify/job/verify_batch.h"
+#include "verify/job/verify_blocks.h"
 
 namespace sparkmill::job {
 namespace {
@@ -42,6 +44,11 @@ inline constexpr std::uint64_t kHashesPerCoreSecond = 115;
 inline constexpr std::uint64_t kTensorityWeight =
     kMicroCobblePerCoreSecondTimesDay * 1024 / (kSecondsPerDay * kHashesPerCoreSecond) * (1ull << 20);
 
+// Ed25519 `go`, batches of 4,096 on the AVX-512 row with evidence; other schemes count by their operations.
+inline constexpr std::uint64_t kSignaturesPerCoreSecond = 180'000;
+inline constexpr std::uint64_t kSignatureWeight =
+    kMicroCobblePerCoreSecondTimesDay * (1ull << 20) / (kSecondsPerDay * kSignaturesPerCoreSecond) * 1024;
+
 constexpr KindRow kKinds[] = {
     {Kind::match_h, "match.h", "pairs", kernels::Family::match, open_match_h, kMatchWeight, true, split_match_h,
      combine_match_h},
@@ -49,6 +56,10 @@ constexpr KindRow kKinds[] = {
      split_tensority, combine_tensority},
     {Kind::tensority_check, "tensority.check", "hashes", kernels::Family::tensority, open_tensority_check,
      kTensorityWeight, true, split_tensority_check, combine_tensority_check},
+    {Kind::verify_batch, "verify.batch", "signatures", kernels::Family::ed25519, open_verify_batch, kSignatureWeight,
+     true, split_verify_batch, combine_verify_batch},
+    {Kind::verify_blocks, "verify.blocks", "hashes", kernels::Family::tensority, open_verify_blocks, kTensorityWeight,
+     true, split_verify_blocks, combine_verify_blocks},
 };
 
 }  // namespace

@@ -19,7 +19,13 @@
 
 namespace sparkmill::job {
 
-enum class Kind : std::uint16_t { match_h = 1, tensority = 2, tensority_check = 3 };
+enum class Kind : std::uint16_t {
+  match_h = 1,
+  tensority = 2,
+  tensority_check = 3,
+  verify_batch = 4,
+  verify_blocks = 5
+};
 
 /// A job as it travels. `id` = first 16 bytes of H("sparkmill/job/v1" | salt[16] | canonical job).
 struct Job {
@@ -118,6 +124,8 @@ class Work {
   virtual std::unique_ptr<Work> rebind(const Binding& binding) const = 0;
   virtual std::uint64_t units() const = 0;  ///< total, in the kind's unit (match.h: pairs x leaves, weighted by n/2048)
   virtual std::uint64_t leaf_count() const = 0;
+  /// The leaves bind no work: only equal answers of two operators prove anything.
+  virtual bool needs_quorum() const { return false; }
   /// Slices of about `target_units` that cover the job once, in a fixed order that depends only on the job and target.
   virtual std::vector<Slice> slice(std::uint64_t target_units) const = 0;
   /// Runs one slice; the bytes are deterministic, self-contained (they name their range) and safe to store.

@@ -7,9 +7,8 @@
 #include <set>
 
 #include "base/hash.h"
-#include "kernels/backend/discover.h"
-#include "kernels/registry.h"
 #include "kernels/tensority/epoch_cache.h"
+#include "verify/job/items.h"
 
 namespace sparkmill::job {
 namespace {
@@ -218,17 +217,10 @@ Slice nonce_slice(std::uint32_t index, std::uint64_t first, std::uint32_t count)
 }
 
 Bytes encode_tensority_params(const TensorityParams& p) {
-  return ByteWriter()
-      .u16(kVersion)
-      .u16(0)
-      .u32(0)
-      .bytes(p.preimage)
-      .bytes(p.seed)
-      .bytes(p.share_target)
-      .bytes(p.block_target)
-      .u64(p.first_nonce)
-      .u64(p.count)
-      .data();
+  ByteWriter w;
+  w.u64(kVersion);  // u16 version and zeros
+  w.bytes(p.preimage).bytes(p.seed).bytes(p.share_target).bytes(p.block_target).u64(p.first_nonce).u64(p.count);
+  return std::move(w).data();
 }
 
 Result<TensorityParams> decode_tensority_params(ByteView bytes) {
@@ -312,19 +304,9 @@ Result<std::unique_ptr<Work>> open_tensority(const Job& job, BlobSource&, const 
 
 Result<Hash32> recompute(const tensority::Epoch& epoch, const Hash32& header_hash,
                          std::span<const std::string> not_by) {
-  const kernels::Device cpu = kernels::cpu_device();
-  const kernels::Row* chosen = nullptr;
-  for (const kernels::Row& row : kernels::rows()) {  // best rank first
-    if (row.family != kernels::Family::tensority) continue;
-    if (row.backend != kernels::Backend::cpu && row.backend != kernels::Backend::reference) continue;
-    if (!row.probe(cpu).ok) continue;
-    chosen = &row;
-    if (std::find(not_by.begin(), not_by.end(), row.id()) == not_by.end()) break;
-  }
-  if (chosen == nullptr) return fail(Status::internal, "no CPU row of the family tensority is in this build");
-  SPARKMILL_ASSIGN(auto made, chosen->make(cpu));
+  SPARKMILL_ASSIGN(auto made, other_cpu_kernel(kernels::Family::tensority, not_by));
   auto* kernel = dynamic_cast<tensority::Kernel*>(made.get());
-  if (kernel == nullptr) return fail(Status::internal, chosen->id() + " is not a Tensority kernel");
+  if (kernel == nullptr) return fail(Status::internal, "a row of the family tensority makes no Tensority kernel");
   Hash32 result{};
   SPARKMILL_TRY(kernel->hash(epoch, {&header_hash, 1}, {&result, 1}, StopToken()));
   return result;

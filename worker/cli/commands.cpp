@@ -30,6 +30,9 @@ constexpr Command kCommands[] = {
     {"enrol", "turn descriptors into template files", run_enrol},
     {"hash", "Tensority of a header hash and a seed", run_hash},
     {"verify", "check a proof file against its inputs, or a block header's proof of work", run_verify},
+    {"verify-batch", "decide a file or stream of signatures under a chain's rules", run_verify_batch},
+    {"verify-blocks", "judge a file of blocks of Bytom, or of evidence of BTTC and BTN", run_verify_blocks},
+    {"sign-checkpoint", "sign a BTTC checkpoint vote, never two that contradict each other", run_sign_checkpoint},
     {"vectors", "run test-vector files through every kernel row", run_vectors},
     {"bench", "measure kernels, or compare two measurements", run_bench},
 };
@@ -37,7 +40,7 @@ constexpr Command kCommands[] = {
 void print_help() {
   std::printf("Usage: sparkmill VERB [OPTIONS]\n\n");
   for (const Command& c : kCommands) {
-    std::printf("  %-8.*s  %.*s\n", static_cast<int>(c.name.size()), c.name.data(), static_cast<int>(c.summary.size()),
+    std::printf("  %-12.*s  %.*s\n", static_cast<int>(c.name.size()), c.name.data(), static_cast<int>(c.summary.size()),
                 c.summary.data());
   }
   std::printf(

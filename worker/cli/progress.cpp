@@ -71,15 +71,17 @@ void Progress::print(bool last) {
   const double rate = static_cast<double>(done_) / elapsed;
   const double part = total_ == 0 ? 1.0 : std::min(1.0, static_cast<double>(done_) / static_cast<double>(total_));
   std::string line = label_ + ": ";
-  if (terminal_ && !last) {
+  const bool sized = total_ != 0;
+  if (terminal_ && !last && sized) {
     const auto filled = static_cast<std::size_t>(part * static_cast<double>(kBarWidth));
     line += "[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "] ";
   }
   char percent[16];
   std::snprintf(percent, sizeof percent, "%.0f %%", std::floor(part * 100));
-  line += last ? short_number(static_cast<double>(done_)) + " " + unit_ + " in " + short_time(elapsed) : percent;
+  const std::string so_far = short_number(static_cast<double>(done_)) + " " + unit_;
+  line += last ? so_far + " in " + short_time(elapsed) : sized ? std::string(percent) : so_far;
   line += ", " + short_number(rate) + " " + unit_ + "/s";
-  if (!last) {
+  if (!last && sized) {
     const bool known = elapsed >= kWarmUpSeconds && done_ > 0;
     line += known ? ", about " + short_time(static_cast<double>(total_ - std::min(done_, total_)) / rate) + " left"
                   : ", remaining time not known yet";

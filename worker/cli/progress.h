@@ -16,7 +16,8 @@ std::string short_time(double seconds);
 
 class Progress {
  public:
-  /// `unit` is what is counted ("pairs"). `quiet` prints nothing.
+  /// `unit` is what is counted ("pairs"). `total` 0: nobody knows; then counts are shown, and no remaining time.
+  /// `quiet` prints nothing.
   Progress(std::string label, std::string unit, std::uint64_t total, bool quiet = false);
   /// Ends the bar's line if finish() was not reached.
   ~Progress();

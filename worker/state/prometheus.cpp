@@ -87,6 +87,13 @@ void add_devices(Page& page, const Snapshot& s) {
     page.sample(d.hash_rate.s60, {{"device", d.id}, {"window", "60s"}});
     page.sample(d.hash_rate.m15, {{"device", d.id}, {"window", "15m"}});
   }
+  page.metric("device_signature_rate_per_second", "gauge", "Signatures a second from finished slices.");
+  for (const auto& d : s.devices) {
+    if (d.signature_rate.m15 == 0) continue;
+    page.sample(d.signature_rate.s10, {{"device", d.id}, {"window", "10s"}});
+    page.sample(d.signature_rate.s60, {{"device", d.id}, {"window", "60s"}});
+    page.sample(d.signature_rate.m15, {{"device", d.id}, {"window", "15m"}});
+  }
   page.metric("device_busy_seconds_total", "counter", "Time spent in kernels, summed over lanes.");
   for (const auto& d : s.devices) page.sample(static_cast<double>(d.busy_ms) / 1000, {{"device", d.id}});
   page.metric("device_lanes", "gauge", "Kernel instances of a device.");
@@ -191,6 +198,8 @@ std::string to_prometheus(const Snapshot& s, const Clock& clock) {
   page.sample(static_cast<double>(s.results.stale), {{"verdict", "stale"}});
   page.sample(static_cast<double>(s.results.rejected), {{"verdict", "rejected"}});
   page.sample(static_cast<double>(s.results.wrong), {{"verdict", "wrong"}});
+  page.one("items_checked_total", "counter", "Signatures and blocks decided in accepted jobs.",
+           static_cast<double>(s.items_checked));
   page.one("pairs_found_total", "counter", "Matched pairs found.", static_cast<double>(s.pairs_found));
   page.metric("credit_cobblestones", "gauge", "Credit of this worker as the node last said.");
   if (!s.source.node_pub.empty()) page.sample(static_cast<double>(s.credit_microcobble) / 1e6);

@@ -47,6 +47,7 @@ struct DeviceState {
   Rates rate;
   std::string rate_unit = "pairs/s";
   Rates hash_rate;            ///< Tensority hashes a second; 0 when it does not mine
+  Rates signature_rate;       ///< signatures a second, in units of verify.batch
   std::uint64_t busy_ms = 0;  ///< summed over lanes
   std::uint64_t slices = 0;
   std::uint64_t errors = 0;
@@ -156,6 +157,7 @@ struct Snapshot {
   std::vector<DeviceState> devices;
   ResultCounts results;
   std::uint64_t pairs_found = 0;
+  std::uint64_t items_checked = 0;  ///< signatures and blocks decided in accepted jobs
   std::uint64_t credit_microcobble = 0;
   std::uint64_t balance_units = 0;  ///< 1e-8 BTK, as the node last said
   std::uint64_t store_queued = 0;   ///< finished, not yet receipted

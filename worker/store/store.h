@@ -64,8 +64,9 @@ struct SliceRow {
 /// Totals over the life of this store.
 struct Counters {
   std::uint64_t accepted = 0, rejected = 0, stale = 0, wrong = 0;
-  std::uint64_t units = 0;  ///< of accepted receipts, as the node counted them
-  std::uint64_t answers = 0;
+  std::uint64_t units = 0;    ///< of accepted receipts of kinds that find something, as the node counted them
+  std::uint64_t answers = 0;  ///< found by them
+  std::uint64_t checked = 0;  ///< items decided by the kinds that check: signatures, blocks
   std::uint64_t credit_microcobble = 0;
 };
 
@@ -160,8 +161,9 @@ class Store {
   Done put_commit(const LeaseRow& lease);  ///< root, leaf_count, answer_hash, answers, commit; phase = committed
   Done set_commit_answer(const Id16& lease, const protocol::CommitAnswer& answer);  ///< phase = waiting
   Done put_opening(const Id16& lease, ByteView envelope);                           ///< phase = opening
-  /// Counts the receipt and frees slices, commit and opening. False: it was counted before.
-  Result<bool> put_receipt(const protocol::Receipt& receipt, std::uint64_t answers);
+  /// Counts the receipt and frees slices, commit and opening. `checks`: the answers are verdicts. False: it was counted
+  /// before.
+  Result<bool> put_receipt(const protocol::Receipt& receipt, std::uint64_t answers, bool checks = false);
   /// Gives a lease up; `counter` is "stale" or "wrong". False: it was finished before.
   Result<bool> drop(const Id16& lease, const std::string& reason, std::string_view counter);
 

@@ -12,13 +12,14 @@ import pathlib
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
-from slot import Slot, call, make_job, make_project, template_file, until
+from slot import Slot, call, make_job, make_project, signature_stream, template_file, until
 
 BIN = pathlib.Path()
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -52,6 +53,16 @@ class App(unittest.TestCase):
         (cls.at / "headers").write_text("".join("%s %s\n" % (v["serialized_hex"], v["seed"]) for v in cls.blocks))
         cls.check = make_job(cls.work, cls.server, "check", "--headers", cls.at / "headers", "--unit-units",
                              1000)["units"][0]
+
+        cls.signatures = []
+        for name in ("rfc8032_ed25519", "ed25519_speccheck"):
+            for c in json.loads((ROOT / ("tests/vectors/%s.json" % name)).read_text())["cases"]:
+                texts = [bytes.fromhex(c[part]) for part in ("pk", "sig", "msg")]
+                cls.signatures.append((*texts, c["expect"]["go"] if "expect" in c else True))
+        cls.stream = cls.at / "signatures"
+        cls.stream.write_bytes(signature_stream(1, 1, 32, 64, cls.signatures))
+        cls.batch = make_job(cls.work, cls.server, "batch", "--signatures", cls.stream, "--unit-units",
+                             1000000)["units"][0]
 
     @classmethod
     def tearDownClass(cls):
@@ -142,6 +153,21 @@ class App(unittest.TestCase):
         jobs = json.loads(call(self.assimilate, "--project", self.server, "status").stdout)["jobs"]
         answer = next(pathlib.Path(j["answer"]).read_bytes() for j in jobs if j["kind"] == "tensority.check")
         self.assertEqual(answer[4:], bytes(v["pow_valid"] for v in self.blocks))
+
+    def test_2_signatures_by_hand(self):
+        slot = self.by_hand("sig_whole", self.batch)
+        call(self.assimilate, "7", self.upload(slot))
+        jobs = json.loads(call(self.assimilate, "--project", self.server, "status").stdout)["jobs"]
+        answer = next(pathlib.Path(j["answer"]).read_bytes() for j in jobs if j["kind"] == "verify.batch")
+        verdicts = [answer[4 + k // 8] >> k % 8 & 1 for k in range(struct.unpack("<I", answer[:4])[0])]
+        self.assertEqual(verdicts, [int(good) for _, _, _, good in self.signatures])
+        self.assertIn(0, verdicts)
+        # The same signatures without evidence: two answers must agree.
+        alone = call(self.work, "batch", "--project", self.server, "--signatures", self.stream, "--no-evidence",
+                     check=None)
+        self.assertNotEqual(alone.returncode, 0)
+        self.assertIn("--quorum 2", alone.stderr)
+        make_job(self.work, self.server, "batch", "--signatures", self.stream, "--no-evidence", "--quorum", 2)
 
     @staticmethod
     def has_avx2():

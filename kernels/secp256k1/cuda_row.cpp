@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CUDA row of `secp256k1`: two lanes of buffers and streams, so that one launch computes while the next one's items
+// are copied.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "kernels/backend/cuda.h"
+#include "kernels/secp256k1/cuda_launch.h"
+#include "kernels/secp256k1/device_batch.h"
+#include "kernels/secp256k1/rows.h"
+
+namespace sparkmill::secp256k1 {
+namespace {
+
+namespace cu = kernels::cuda;
+using kernels::Launch;
+constexpr std::size_t kLeast = 8192, kMost = 262144;  // items of a launch
+constexpr double kLaunchSeconds = 0.030;              // aimed at for two launches, from start to results
+constexpr std::uint64_t kMessageBytes = 64u << 20;    // of a launch
+
+using Clock = std::chrono::steady_clock;
+
+/// One launch in flight. Host memory is page-locked, so that copies overlap with kernels.
+struct Lane {
+  cu::Stream stream;
+  cu::DeviceBuffer in, messages, scratch, out;
+  cu::PinnedBuffer host_in, host_messages, host_out;
+  Launch launch;  ///< count 0: idle
+  Clock::time_point started;
+};
+
+class CudaKernel final : public Kernel {
+ public:
+  static Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) {
+    std::unique_ptr<CudaKernel> k(new CudaKernel);
+    SPARKMILL_ASSIGN(k->ordinal_, cu::find_ordinal(device));
+    SPARKMILL_TRY(cu::check(cudaSetDevice(k->ordinal_), "cudaSetDevice"));
+    const auto table = device_base_table();
+    SPARKMILL_TRY(k->base_.reserve(table.size() * sizeof(sm_u32)));
+    SPARKMILL_TRY(
+        cu::check(cudaMemcpy(k->base_.as<void>(), table.data(), table.size() * sizeof(sm_u32), cudaMemcpyHostToDevice),
+                  "cudaMemcpy"));
+    for (Lane& lane : k->lanes_) SPARKMILL_TRY(lane.stream.open());
+    return Result<std::unique_ptr<kernels::Kernel>>(std::move(k));
+  }
+
+  Done verify_vartime(Check which, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+                      const StopToken& stop) override {
+    SPARKMILL_TRY(check(which, batch, results));
+    return run(device_flags(which, !results.evidence.empty()), batch, {results, {}}, stop);
+  }
+  Done recover_vartime(RecoverRule rule, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+                       std::span<std::uint8_t> public_keys, const StopToken& stop) override {
+    SPARKMILL_TRY(check_recover(batch, results, public_keys));
+    return run(device_flags(rule, !results.evidence.empty()), batch, {results, public_keys}, stop);
+  }
+  std::size_t batch() const override { return 4 * size_; }
+  std::string row_id() const override { return "secp256k1/cuda"; }
+
+ private:
+  CudaKernel() = default;
+
+  /// Where a batch writes.
+  struct Out {
+    const kernels::SignatureResults& results;
+    std::span<std::uint8_t> public_keys;  ///< empty unless keys are recovered
+  };
+  /// Bytes of a launch's arrays, one behind the other; 64-bit ones first.
+  struct In {
+    std::size_t offsets, keys, signatures;
+    std::size_t all() const { return offsets + keys + signatures; }
+  };
+  struct Sizes {
+    std::size_t recovered, evidence, valid;
+    std::size_t all() const { return recovered + evidence + valid; }
+  };
+  static Sizes sizes(const Out& out, std::size_t n) {
+    return {out.public_keys.empty() ? 0 : n * kPublicKeyBytes, out.results.evidence.empty() ? 0 : n * kEvidenceBytes,
+            n};
+  }
+
+  Done run(sm_u32 flags, const kernels::SignatureBatch& batch, const Out& out, const StopToken& stop) {
+    SPARKMILL_TRY(cu::check(cudaSetDevice(ordinal_), "cudaSetDevice"));  // instances may move between threads
+    const Done ran = launches(flags, batch, out, stop);
+    if (!ran) {
+      for (Lane& lane : lanes_) {  // nothing of this batch may be under way when the next one comes
+        (void)lane.stream.wait();
+        lane.launch.count = 0;
+      }
+    }
+    return ran;
+  }
+  Done launches(sm_u32 flags, const kernels::SignatureBatch& batch, const Out& out, const StopToken& stop) {
+    std::size_t turn = 0;
+    for (std::size_t first = 0; first < batch.count; ++turn) {
+      if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+      Lane& lane = lanes_[turn % 2];
+      SPARKMILL_TRY(finish(lane, out));
+      SPARKMILL_TRY(start(lane, flags, batch, out, kernels::next_launch(batch, first, size_, kMessageBytes)));
+      first += lane.launch.count;
+    }
+    SPARKMILL_TRY(finish(lanes_[turn % 2], out));
+    return finish(lanes_[(turn + 1) % 2], out);
+  }
+
+  Done start(Lane& lane, sm_u32 flags, const kernels::SignatureBatch& batch, const Out& out, const Launch& launch) {
+    const std::size_t n = launch.count;
+    const std::size_t key_bytes = sm_k1_key_bytes(flags), signature_bytes = sm_k1_signature_bytes(flags);
+    const In in{(n + 1) * sizeof(std::uint64_t), n * key_bytes, n * signature_bytes};
+    const Sizes back = sizes(out, n);
+    const std::size_t message_bytes = std::max<std::size_t>(launch.messages.size(), 8);
+    SPARKMILL_TRY(lane.in.reserve(in.all()));
+    SPARKMILL_TRY(lane.host_in.reserve(in.all()));
+    SPARKMILL_TRY(lane.messages.reserve(message_bytes));
+    SPARKMILL_TRY(lane.host_messages.reserve(message_bytes));
+    SPARKMILL_TRY(lane.out.reserve(back.all()));
+    SPARKMILL_TRY(lane.host_out.reserve(back.all()));
+    SPARKMILL_TRY(lane.scratch.reserve(n * SM_K1_SCRATCH_WORDS * sizeof(sm_u32)));
+    auto* host = lane.host_in.as<std::uint8_t>();
+    kernels::launch_offsets(batch, launch, lane.host_in.as<std::uint64_t>());
+    if (in.keys != 0) std::memcpy(host + in.offsets, batch.keys.data() + launch.first * key_bytes, in.keys);
+    std::memcpy(host + in.offsets + in.keys, batch.signatures.data() + launch.first * signature_bytes, in.signatures);
+    if (!launch.messages.empty())
+      std::memcpy(lane.host_messages.as<std::uint8_t>(), launch.messages.data(), launch.messages.size());
+    const cudaStream_t stream = lane.stream.handle();
+    lane.launch = launch;
+    lane.started = Clock::now();
+    SPARKMILL_TRY(cu::check(cudaMemcpyAsync(lane.in.as<void>(), host, in.all(), cudaMemcpyHostToDevice, stream),
+                            "cudaMemcpyAsync of items"));
+    SPARKMILL_TRY(cu::check(cudaMemcpyAsync(lane.messages.as<void>(), lane.host_messages.as<void>(),
+                                            launch.messages.size(), cudaMemcpyHostToDevice, stream),
+                            "cudaMemcpyAsync of messages"));
+    const auto* device_in = lane.in.as<unsigned char>();
+    auto* device_out = lane.out.as<unsigned char>();
+    const device::Args args{device_in + in.offsets,
+                            device_in + in.offsets + in.keys,
+                            lane.messages.as<unsigned char>(),
+                            lane.in.as<sm_u64>(),
+                            base_.as<sm_u32>(),
+                            static_cast<sm_u32>(n),
+                            flags,
+                            static_cast<sm_u32>(chunk_threads(n)),
+                            lane.scratch.as<sm_u32>(),
+                            device_out + back.recovered + back.evidence,
+                            device_out,
+                            device_out + back.recovered};
+    SPARKMILL_TRY(cu::check(device::launch(args, stream), "launch of scalars, points and finish"));
+    return cu::check(cudaMemcpyAsync(lane.host_out.as<void>(), device_out, back.all(), cudaMemcpyDeviceToHost, stream),
+                     "cudaMemcpyAsync of results");
+  }
+
+  Done finish(Lane& lane, const Out& out) {
+    const std::size_t n = lane.launch.count;
+    if (n == 0) return done();
+    SPARKMILL_TRY(lane.stream.wait());
+    lane.launch.count = 0;
+    // Sizes follow the device's speed, so that a stop is honoured soon.
+    const double seconds = std::chrono::duration<double>(Clock::now() - lane.started).count();
+    if (n == size_ && seconds < kLaunchSeconds / 2) size_ = std::min(2 * size_, kMost);
+    if (n == size_ && seconds > 2 * kLaunchSeconds) size_ = std::max(size_ / 2, kLeast);
+    const auto* host = lane.host_out.as<std::uint8_t>();
+    const Sizes back = sizes(out, n);
+    const std::size_t first = lane.launch.first;
+    if (back.recovered != 0) std::memcpy(out.public_keys.data() + first * kPublicKeyBytes, host, back.recovered);
+    if (back.evidence != 0)
+      std::memcpy(out.results.evidence.data() + first * kEvidenceBytes, host + back.recovered, back.evidence);
+    std::memcpy(out.results.valid.data() + first, host + back.recovered + back.evidence, n);
+    return done();
+  }
+
+  int ordinal_ = 0;
+  std::size_t size_ = kLeast;
+  cu::DeviceBuffer base_;
+  Lane lanes_[2];
+};
+
+kernels::Probe probe(const kernels::Device& device) {
+  if (device.backend != kernels::Backend::cuda) return {false, "this is not a CUDA device"};
+  const auto ordinal = cu::find_ordinal(device);
+  if (!ordinal) return {false, ordinal.error().message};
+  int major = 0, minor = 0;
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, *ordinal) != cudaSuccess ||
+      cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, *ordinal) != cudaSuccess)
+    return {false, "the CUDA driver does not answer for this device"};
+  if (major * 10 + minor < 75)
+    return {false, fmt::format("compute capability {}.{} is too old, 7.5 is needed", major, minor)};
+  return {true, fmt::format("compute capability {}.{}, a signature a thread", major, minor)};
+}
+
+Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) { return CudaKernel::make(device); }
+
+}  // namespace
+
+kernels::Row cuda_row() { return {kernels::Family::secp256k1, kernels::Backend::cuda, "", 80, 1, probe, make}; }
+
+}  // namespace sparkmill::secp256k1

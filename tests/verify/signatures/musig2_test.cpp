@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// MuSig2 where BIP-327's vectors do not reach; they themselves run through `sparkmill vectors`.
+#include "verify/signatures/musig2.h"
+
+#include <gtest/gtest.h>
+
+#include "base/hex.h"
+
+namespace sparkmill::signatures {
+namespace {
+
+PlainKey key(const char* hex) { return *array_from_hex<33>(hex); }
+const PlainKey kOne = key("02f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9");
+const PlainKey kTwo = key("03dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659");
+const PlainKey kThree = key("023590a94e768f8e1815c2f24b4d80a8e3149316c3518ce7b7ad338368d038ca66");
+
+std::string aggregated(std::vector<PlainKey> keys) {
+  const auto got = aggregate_keys(keys);
+  EXPECT_TRUE(got);
+  return got ? to_hex(got->x_only()) : "";
+}
+
+TEST(MuSig2, AggregatesAsBip327Does) {
+  // The four of key_agg_vectors.json.
+  EXPECT_EQ(aggregated({kOne, kTwo, kThree}), "90539eede565f5d054f32cc0c220126889ed1e5d193baf15aef344fe59d4610c");
+  EXPECT_EQ(aggregated({kThree, kTwo, kOne}), "6204de8b083426dc6eaf9502d27024d53fc826bf7d2012148a0575435df54b2b");
+  EXPECT_EQ(aggregated({kOne, kOne, kOne}), "b436e3bad62b8cd409969a224731c193d051162d8c5ae8b109306127da3aa935");
+  EXPECT_EQ(aggregated({kOne, kOne, kTwo, kTwo}), "69bc22bfa5d106306e48a20679de1d7389386124d07571d0d872686028c26a3e");
+}
+
+TEST(MuSig2, TheSecondDistinctKeyHasFactorOne) {
+  const std::vector<PlainKey> keys = {kOne, kOne, kTwo, kThree, kTwo};
+  Scalar32 one{};
+  one[31] = 1;
+  EXPECT_EQ(key_coefficient(keys, kTwo), one);
+  EXPECT_NE(key_coefficient(keys, kOne), one);
+  EXPECT_NE(key_coefficient(keys, kThree), one);
+}
+
+TEST(MuSig2, ErrorsNameTheSigner) {
+  PlainKey wrong = kTwo;
+  wrong[0] = 4;
+  auto got = aggregate_keys(std::vector<PlainKey>{kOne, wrong});
+  ASSERT_EQ(got.status(), Status::bad_input);
+  EXPECT_NE(got.error().message.find("signer 1"), std::string::npos);
+  EXPECT_EQ(aggregate_keys({}).status(), Status::bad_input);
+
+  PublicNonce nonce{};
+  std::copy(kOne.begin(), kOne.end(), nonce.begin());
+  std::copy(kTwo.begin(), kTwo.end(), nonce.begin() + 33);
+  PublicNonce bent = nonce;
+  bent[33] = 7;
+  const auto sum = aggregate_nonces(std::vector<PublicNonce>{nonce, bent});
+  ASSERT_EQ(sum.status(), Status::bad_input);
+  EXPECT_NE(sum.error().message.find("signer 1"), std::string::npos);
+
+  Tweak large;
+  large.value.fill(0xff);
+  got = aggregate_keys(std::vector<PlainKey>{kOne, kTwo}, {&large, 1});
+  ASSERT_EQ(got.status(), Status::bad_input);
+  EXPECT_NE(got.error().message.find("tweak 0"), std::string::npos);
+}
+
+TEST(MuSig2, OppositeNoncesGiveTheGenerator) {
+  PublicNonce nonce{}, opposite{};
+  std::copy(kOne.begin(), kOne.end(), nonce.begin());
+  std::copy(kTwo.begin(), kTwo.end(), nonce.begin() + 33);
+  opposite = nonce;
+  opposite[0] ^= 1;
+  opposite[33] ^= 1;
+  const auto sum = aggregate_nonces(std::vector<PublicNonce>{nonce, opposite});
+  ASSERT_TRUE(sum);
+  EXPECT_EQ(*sum, PublicNonce{}) << "infinity is 33 zero bytes";
+  const std::vector<PlainKey> keys = {kOne, kTwo};
+  const Session session{*sum, keys, {}, view("message")};
+  EXPECT_TRUE(aggregate_partials(session, {})) << "R is then G";
+  const auto foreign = verify_partial(session, Bytes(32), nonce, kThree);
+  EXPECT_EQ(foreign.status(), Status::bad_input);
+  const auto wrong = verify_partial(session, Bytes(32, 1), nonce, kOne);
+  ASSERT_TRUE(wrong);
+  EXPECT_FALSE(*wrong);
+}
+
+}  // namespace
+}  // namespace sparkmill::signatures
