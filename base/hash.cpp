@@ -68,6 +68,15 @@ Id16 md5(ByteView bytes) {
   return out;
 }
 
+std::array<std::uint8_t, 20> ripemd160(ByteView bytes) {
+  std::array<std::uint8_t, 20> out{};
+  unsigned size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_ripemd160(), nullptr) != 1 || size != out.size()) {
+    std::abort();  // only with an OpenSSL 3.0 before 3.0.7, or one built without it
+  }
+  return out;
+}
+
 Hash32 hmac_sha256(ByteView key, ByteView message) {
   Hash32 out{};
   unsigned len = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 (FIPS 180-4), SHA3-256 (FIPS 202), MD5, HMAC and HKDF (RFC 2104, RFC 5869) and the ChaCha20 stream (RFC
-// 8439), by OpenSSL and libsodium.
+// SHA-256 (FIPS 180-4), SHA3-256 (FIPS 202), MD5, RIPEMD-160, HMAC and HKDF (RFC 2104, RFC 5869) and the ChaCha20
+// stream (RFC 8439), by OpenSSL and libsodium.
 #pragma once
 
 #include <memory>
@@ -31,6 +31,8 @@ Hash32 sha256(ByteView bytes);
 Hash32 sha3_256(ByteView bytes);
 /// MD5 (RFC 1321). Broken; only where BOINC's protocols demand it.
 Id16 md5(ByteView bytes);
+/// RIPEMD-160 (Dobbertin, Bosselaers, Preneel 1996): Bytom's address hash, over the key itself.
+std::array<std::uint8_t, 20> ripemd160(ByteView bytes);
 Hash32 hmac_sha256(ByteView key, ByteView message);
 /// HKDF-SHA256, extract then expand; `out` at most 255 * 32 bytes.
 void hkdf_sha256(ByteView ikm, ByteView salt, ByteView info, std::span<std::uint8_t> out);

@@ -15,6 +15,8 @@
 #include "bench/kernels/ed25519.h"
 #include "bench/kernels/hash.h"
 #include "bench/kernels/match.h"
+#include "bench/kernels/rsa.h"
+#include "bench/kernels/secp256k1.h"
 #include "bench/kernels/tensority.h"
 #include "bench/machine_card.h"
 #include "bench/measure.h"
@@ -191,6 +193,8 @@ int run(const Options& o) {
   register_match(cores);
   register_tensority(cores);
   register_ed25519(cores);
+  register_secp256k1(cores);
+  register_rsa(cores);
   register_hash();
   register_peers();
   if (*peers_absent() != 0) std::fprintf(stderr, "no peers: %s\n", peers_absent());

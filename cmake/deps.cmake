@@ -9,6 +9,8 @@ find_package(nlohmann_json REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+# Optional: signing as a validator of BTTC. Without it everything is checked, and nothing signed.
+pkg_check_modules(SECP256K1 QUIET IMPORTED_TARGET libsecp256k1)
 if(SPARKMILL_BENCH)
   find_package(benchmark REQUIRED)
 endif()

@@ -113,6 +113,9 @@ std::span<const Row> rows() {
           hashes::cuda_row(),
 #endif
           secp256k1::reference_row(),
+#if SPARKMILL_HAVE_X86
+          secp256k1::avx512_row(), secp256k1::avx2_row(),
+#endif
 #if SPARKMILL_HAVE_OPENCL
           secp256k1::opencl_row(),
 #endif
@@ -121,7 +124,13 @@ std::span<const Row> rows() {
 #endif
           rsa::reference_row(),
 #if SPARKMILL_HAVE_X86
-          rsa::avx512_row(),
+          rsa::avx512_row(), rsa::avx2_row(),
+#endif
+#if SPARKMILL_HAVE_OPENCL
+          rsa::opencl_row(),
+#endif
+#if SPARKMILL_HAVE_CUDA
+          rsa::cuda_row(),
 #endif
     };
     std::stable_sort(t.begin(), t.end(), [](const Row& a, const Row& b) {

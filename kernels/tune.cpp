@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Times each row on slices of growing size: warm-up, repetitions, median. match: squares of tiles of synthetic
-// templates; tensority: hashes of made-up headers with one seed; ed25519: known signatures over and over.
+// templates; tensority: hashes of made-up headers with one seed; signature families: known signatures over and over.
 #include "kernels/tune.h"
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
+#include "base/hex.h"
 #include "kernels/ed25519/ed25519.h"
 #include "kernels/ed25519/known.h"
 #include "kernels/match/match.h"
 #include "kernels/registry.h"
+#include "kernels/rsa/known.h"
+#include "kernels/secp256k1/known.h"
 #include "kernels/tensority/known.h"
 #include "kernels/tensority/tensority.h"
 
@@ -110,37 +114,76 @@ class TensorityWorkload final : public Workload {
 
 /// Multiples of the row's own batch. Signatures cost the same whether they are valid, so the known answers, repeated,
 /// will do.
-class Ed25519Workload final : public Workload {
+class SignatureWorkload final : public Workload {
  public:
-  explicit Ed25519Workload(ed25519::Kernel& kernel)
-      : kernel_(kernel), batch_(std::max<std::size_t>(kernel.batch(), 1)) {}
+  struct Item {
+    Bytes key, signature, message;
+  };
+  using Verify = std::function<Done(const SignatureBatch&, const SignatureResults&, const StopToken&)>;
+  SignatureWorkload(std::size_t batch, std::vector<Item> items, Verify verify)
+      : batch_(std::max<std::size_t>(batch, 1)), items_(std::move(items)), verify_(std::move(verify)) {}
 
   std::uint64_t units(unsigned size) const override { return std::uint64_t{batch_} << size; }
   Done run(const StopToken& stop) override {
-    const SignatureBatch batch{valid_.size(), keys_, signatures_, messages_, offsets_};
-    return kernel_.verify_vartime(ed25519::Policy::go, batch, {valid_, {}}, stop);
+    return verify_({valid_.size(), keys_, signatures_, messages_, offsets_}, {valid_, {}}, stop);
   }
   void set(unsigned size) override {
-    const auto known = ed25519::known_answers();
-    for (std::uint64_t i = valid_.size(); i < units(size); ++i) {
-      const ed25519::KnownAnswer& k = known[i % known.size()];
-      keys_.insert(keys_.end(), k.key.begin(), k.key.end());
-      signatures_.insert(signatures_.end(), k.signature.begin(), k.signature.end());
-      messages_.insert(messages_.end(), k.message.begin(), k.message.end());
+    keys_.clear(), signatures_.clear(), messages_.clear();
+    offsets_ = {0};
+    valid_.resize(units(size));
+    for (std::size_t i = 0; i < valid_.size(); ++i) {
+      const Item& item = items_[i % items_.size()];
+      keys_.insert(keys_.end(), item.key.begin(), item.key.end());
+      signatures_.insert(signatures_.end(), item.signature.begin(), item.signature.end());
+      messages_.insert(messages_.end(), item.message.begin(), item.message.end());
       offsets_.push_back(messages_.size());
     }
-    valid_.resize(units(size));
-    keys_.resize(valid_.size() * ed25519::kKeyBytes);
-    signatures_.resize(valid_.size() * ed25519::kSignatureBytes);
-    offsets_.resize(valid_.size() + 1);
   }
 
  private:
-  ed25519::Kernel& kernel_;
   std::size_t batch_;
+  std::vector<Item> items_;
+  Verify verify_;
   Bytes keys_, signatures_, messages_, valid_;
   std::vector<std::uint64_t> offsets_{0};
 };
+
+std::unique_ptr<Workload> ed25519_workload(ed25519::Kernel& kernel) {
+  std::vector<SignatureWorkload::Item> items;
+  for (const ed25519::KnownAnswer& k : ed25519::known_answers()) {
+    items.push_back({Bytes(k.key.begin(), k.key.end()), Bytes(k.signature.begin(), k.signature.end()),
+                     Bytes(k.message.begin(), k.message.end())});
+  }
+  return std::make_unique<SignatureWorkload>(kernel.batch(), std::move(items),
+                                             [&kernel](const auto& batch, const auto& results, const StopToken& stop) {
+                                               return kernel.verify_vartime(ed25519::Policy::go, batch, results, stop);
+                                             });
+}
+
+std::unique_ptr<Workload> secp256k1_workload(secp256k1::Kernel& kernel) {
+  std::vector<SignatureWorkload::Item> items;
+  for (const secp256k1::KnownAnswer& k : secp256k1::known_answers()) {
+    if (k.question != secp256k1::Question::ecdsa || !k.valid) continue;
+    items.push_back({from_hex(k.key).value(), from_hex(k.signature).value(), from_hex(k.message).value()});
+  }
+  return std::make_unique<SignatureWorkload>(
+      kernel.batch(), std::move(items), [&kernel](const auto& batch, const auto& results, const StopToken& stop) {
+        return kernel.verify_vartime(secp256k1::Check::ecdsa, batch, results, stop);
+      });
+}
+
+std::unique_ptr<Workload> rsa_workload(rsa::Kernel& kernel) {
+  std::vector<SignatureWorkload::Item> items;
+  for (const rsa::KnownAnswer& k : rsa::known_answers()) {
+    if (k.encoding != rsa::Encoding::draw || !k.valid) continue;
+    items.push_back({Bytes(k.key.begin(), k.key.end()), Bytes(k.signature.begin(), k.signature.end()),
+                     Bytes(k.message.begin(), k.message.end())});
+  }
+  return std::make_unique<SignatureWorkload>(kernel.batch(), std::move(items),
+                                             [&kernel](const auto& batch, const auto& results, const StopToken& stop) {
+                                               return kernel.verify_vartime(rsa::Encoding::draw, batch, results, stop);
+                                             });
+}
 
 Result<std::unique_ptr<Workload>> make_workload(Family family, Kernel& kernel, const StopToken& stop) {
   if (auto* match_kernel = dynamic_cast<match::Kernel*>(&kernel)) {
@@ -150,9 +193,9 @@ Result<std::unique_ptr<Workload>> make_workload(Family family, Kernel& kernel, c
     SPARKMILL_ASSIGN(auto epoch, tensority::Epoch::build(tensority::known_seed(), stop));
     return std::unique_ptr<Workload>(std::make_unique<TensorityWorkload>(*tensority_kernel, std::move(epoch)));
   }
-  if (auto* ed25519_kernel = dynamic_cast<ed25519::Kernel*>(&kernel)) {
-    return std::unique_ptr<Workload>(std::make_unique<Ed25519Workload>(*ed25519_kernel));
-  }
+  if (auto* ed25519_kernel = dynamic_cast<ed25519::Kernel*>(&kernel)) return ed25519_workload(*ed25519_kernel);
+  if (auto* secp256k1_kernel = dynamic_cast<secp256k1::Kernel*>(&kernel)) return secp256k1_workload(*secp256k1_kernel);
+  if (auto* rsa_kernel = dynamic_cast<rsa::Kernel*>(&kernel)) return rsa_workload(*rsa_kernel);
   return fail(Status::internal, "not a " + std::string(name(family)) + " kernel");
 }
 

@@ -19,7 +19,7 @@ struct TuneSettings {
 };
 
 /// One measured row. Units are those of the job table (match: pairs x leaves, weighted by n / 2048;
-/// tensority: hashes; ed25519: signatures).
+/// tensority: hashes; signature families: signatures).
 struct Tuned {
   std::string row_id;             ///< "match/cpu/avx512"
   unsigned revision = 0;          ///< Row::revision when measured

@@ -47,7 +47,11 @@ po::options_description describe(Options& o) {
   add("n", po::value(&s.job_n)->default_value(s.job_n), "elements of a template");
   add("predicate", po::value(&s.job_predicate)->default_value(s.job_predicate),
       "what counts as a match, on field face");
-  add("queue-ahead", po::value(&s.queue_ahead)->default_value(s.queue_ahead), "jobs kept ready");
+  add("signatures", po::value(&s.job_signatures)->default_value(4096),
+      "signatures in a verify.batch job, planted ones among them; 0 makes no such jobs");
+  add("shares", po::value(&s.shares)->default_value("match.h=3,verify.batch=1"),
+      "how the credit handed out is shared among kinds of jobs; 0: none of that kind");
+  add("queue-ahead", po::value(&s.queue_ahead)->default_value(s.queue_ahead), "jobs of each kind kept ready");
   add("max-jobs", po::value(&s.max_jobs)->default_value(s.max_jobs), "jobs made in this ledger, 0 for no end");
   add("no-jobs", "make no jobs at all");
   add("blob-limit-mb", po::value<std::uint64_t>()->default_value(s.blob_limit_bytes >> 20),

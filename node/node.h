@@ -26,8 +26,12 @@ struct Settings {
   std::uint64_t min_open_ms = 60'000;  ///< an opening is never due earlier than this after block h+3
   std::uint64_t lease_ms = 600'000;
   std::uint32_t openings = 128;  ///< k
-  /// Job generator: match.h jobs of real faces hidden in a seeded synthetic population.
+  /// Job generator: match.h jobs of real faces hidden in a seeded synthetic population, and verify.batch jobs.
   bool generate = true;
+  std::uint32_t job_signatures = 0;  ///< in a verify.batch job; 0: none
+  /// How the credit that is handed out is shared among kinds, "match.h=3,verify.batch=1"; a kind that is not named
+  /// counts 1, one with 0 is not made.
+  std::string shares;
   std::uint32_t job_requests = 1u << 13;
   std::uint32_t job_users = 1u << 13;
   std::uint32_t job_n = 2048;

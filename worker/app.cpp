@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "base/log.h"
+#include "verify/unit/result.h"
 #include "worker/mining/miner.h"
 #include "worker/source/node_source.h"
 #include "worker/store/blob_cache.h"
@@ -41,7 +42,8 @@ struct App::Impl {
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<Miner> miner;
   std::unique_ptr<boinc::Companion> neighbour;
-  std::unique_ptr<NodeClient> claims;  // the companion's thread alone
+  std::unique_ptr<NodeClient> claims;  // the claimant's thread alone
+  std::unique_ptr<boinc::Claimant> claimant;
   std::thread keeper;
 
   StopSource ending;
@@ -90,6 +92,9 @@ Done App::Impl::open(const keys::KeyFile& key) {
   lanes.cpu_lanes = settings.cpu_lanes;
   lanes.low_priority = settings.low_priority;
   lanes.slice_ms = settings.slice_ms;
+  if (!settings.node_url.empty()) {
+    lanes.families.insert(lanes.families.end(), std::begin(kSignatureFamilies), std::end(kSignatureFamilies));
+  }
   if (settings.mining != "off") {
     lanes.families.push_back(kernels::Family::tensority);
     lanes.weights[kernels::Family::tensority] = settings.mining_weight;
@@ -157,12 +162,28 @@ Done App::Impl::start_mining(const std::function<void(const std::string&)>& say)
 void App::Impl::start_neighbour() {
   boinc::CompanionParts parts{*store, state, clock, scheduler->used_devices(),
                               [this](const auto& ways) { scheduler->give_way(ways); }};
-  if (link) {
+  if (link && settings.boinc.policy.kind != boinc::Neighbour::off) {
+    parts.worker_pub = link->worker_pub();
+    if (settings.boinc_credit.receipts) {
+      parts.sign_statement = [this](const keys::PublicKey& app) {
+        return unit::make_statement(link->envelope_key(), app, clock.unix_ms());
+      };
+    }
     claims = std::make_unique<NodeClient>(link, ending.token());
-    parts.send_claims = [this](auto list) { return claims->claim(std::move(list)); };
+    boinc::ClaimantParts credit{*store, clock, link->worker_pub(), {}, {}, {}, {}, {}};
+    credit.send_claims = [this](auto list) { return claims->claim(std::move(list)); };
+    credit.bring_receipts = [this](const auto& batch) { return claims->bring_receipts(batch); };
+    credit.fetch_receipt = [this](const std::string& project, const std::string& result) {
+      return boinc::fetch_published_receipt(project, result, settings.ca_file, ending.token());
+    };
+    credit.changed = [this] { neighbour->recount(); };
+    credit.credited = [this] { pipeline->expect_credit(); };
+    claimant = std::make_unique<boinc::Claimant>(settings.boinc_credit, std::move(credit));
+    parts.finished = [this] { claimant->poke(); };
   }
   neighbour = std::make_unique<boinc::Companion>(settings.boinc, std::move(parts));
   neighbour->start();
+  if (claimant) claimant->start();
 }
 
 /// New jobs are taken only while some device may run them.
@@ -236,6 +257,7 @@ void App::Impl::shut_down() {
   ending.request_stop();
   if (keeper.joinable()) keeper.join();
   if (pipeline) pipeline->hold(true);
+  if (claimant) claimant->stop();
   if (neighbour) neighbour->stop();
   if (miner) miner->stop();
   if (miner) miner->publish();
@@ -254,6 +276,7 @@ App::~App() {
   if (!impl_) return;
   impl_->shut_down();
   impl_->miner.reset();
+  impl_->claimant.reset();
   impl_->neighbour.reset();
   impl_->pipeline.reset();  // joins its threads: nothing uses the rest after this
   impl_->scheduler.reset();

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/keys/keys.h"
 #include "base/result.h"
+#include "worker/boinc/claimant.h"
 #include "worker/boinc/companion.h"
 #include "worker/pipeline/pipeline.h"
 #include "worker/source/bytom_source.h"
@@ -40,7 +41,8 @@ struct AppSettings {
   mining::BytomSettings bytom;       ///< of "bytom"
   double mining_weight = 1;          ///< share of lane time beside jobs of other kinds, which have weight 1
   boinc::CompanionSettings boinc;    ///< off unless the configuration says otherwise
-  std::uint64_t rounds = 0;          ///< > 0: finish after that many receipts
+  boinc::ClaimantSettings boinc_credit;
+  std::uint64_t rounds = 0;  ///< > 0: finish after that many receipts
   /// > 0: give up (exit 6) when the node, or without one the source of mining work, is unreachable that long.
   std::uint64_t source_patience_ms = 0;
   std::uint64_t store_patience_ms = 600'000;  ///< a disk that stays full that long ends the worker (exit 75)

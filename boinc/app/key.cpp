@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boinc/app/key.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <thread>
@@ -11,6 +14,8 @@
 
 namespace sparkmill::boinc::app {
 namespace {
+
+constexpr std::uintmax_t kMaxNotes = 64u << 10;
 
 Result<keys::KeyFile> load_or_make(const std::filesystem::path& file) {
   auto key = keys::KeyFile::load(file);
@@ -41,14 +46,37 @@ Result<AppKey> open_app_key(const Task& task, const std::filesystem::path& named
     const Done written = write_file_atomic(shown, view(hex));
     if (!written) std::fprintf(stderr, "sparkmill-boinc: %s\n", written.error().message.c_str());
   }
-  const auto statement = read_file(beside / unit::kAppStatementFile, unit::kStatementBytes);
-  if (!statement) return out;
-  const auto checked = unit::decode_statement(*statement, out.key.public_key());
-  if (checked)
-    out.statement = *statement;
-  else
-    std::fprintf(stderr, "sparkmill-boinc: %s\n", checked.error().message.c_str());
+  out.statement = current_statement(task, named, out.key.public_key());
   return out;
+}
+
+Bytes current_statement(const Task& task, const std::filesystem::path& named, const keys::PublicKey& app_pub) {
+  const std::filesystem::path beside = named.empty() ? task.project_folder : named.parent_path();
+  auto statement = read_file(beside / unit::kAppStatementFile, unit::kStatementBytes);
+  if (!statement) return {};
+  const auto checked = unit::decode_statement(*statement, app_pub);
+  if (checked) return std::move(*statement);
+  std::fprintf(stderr, "sparkmill-boinc: %s\n", checked.error().message.c_str());
+  return {};
+}
+
+void note_result(const Task& task, const std::string& result_name, const Hash32& hash) {
+  if (task.standalone) return;
+  const std::filesystem::path file = task.project_folder / unit::kAppResultsFile;
+  std::error_code ec;
+  if (std::filesystem::file_size(file, ec) > kMaxNotes && !ec) {
+    const auto text = read_text_file(file, 2 * kMaxNotes);
+    const std::string all = text ? *text : std::string();
+    const std::size_t cut = all.find('\n', all.size() / 2);
+    (void)write_file_atomic(
+        file, view(cut == std::string::npos ? std::string_view() : std::string_view(all).substr(cut + 1)));
+  }
+  // One write of one line: tasks that end at once do not mix theirs.
+  const std::string line = result_name + " " + to_hex(hash) + "\n";
+  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  const bool written = fd >= 0 && ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  if (fd >= 0) ::close(fd);
+  if (!written) std::fprintf(stderr, "sparkmill-boinc: %s: the result is not noted\n", file.c_str());
 }
 
 }  // namespace sparkmill::boinc::app

@@ -20,4 +20,13 @@ struct AppKey {
 /// a note. Two tasks that start at once end with one key. Errors: those of the key file.
 Result<AppKey> open_app_key(const Task& task, const std::filesystem::path& file);
 
+/// The companion's statement for that key as of now; empty without a good one. The key of a first unit is bound while
+/// it computes.
+Bytes current_statement(const Task& task, const std::filesystem::path& file, const keys::PublicKey& app_pub);
+
+/// Notes the hash of a result file in sparkmill-app.results beside the key: the client deletes the file once it is
+/// uploaded. Under a client only. Tasks that end at once may lose a line when the list is shortened; it is for claims,
+/// nothing is decided by it.
+void note_result(const Task& task, const std::string& result_name, const Hash32& hash);
+
 }  // namespace sparkmill::boinc::app

@@ -227,8 +227,8 @@ Result<End> supervise(Client& client, const Options& options, Lanes& lanes, Chec
 
 /// Answer re-checked by another row, proof, signature, file. On a thread of its own, since a slow row may take its time
 /// over the re-check while the client wants us gone.
-Result<End> finish(Client& client, const Loaded& l, const Checkpoint& checkpoint, const unit::ResultFacts& facts,
-                   const keys::SigningKey& key) {
+Result<End> finish(Client& client, const Options& options, const Loaded& l, const Checkpoint& checkpoint,
+                   unit::ResultFacts facts, const keys::SigningKey& key) {
   std::mutex mutex;
   std::condition_variable changed;
   bool ended = false;
@@ -238,9 +238,12 @@ Result<End> finish(Client& client, const Loaded& l, const Checkpoint& checkpoint
     for (const auto& [index, bytes] : checkpoint.slices) slices.push_back(bytes);
     SPARKMILL_ASSIGN(const job::Outcome outcome, l.work->assemble(slices));
     SPARKMILL_TRY(l.work->recheck(outcome));
+    facts.statement = current_statement(client.task(), options.key, key.public_key());
     SPARKMILL_ASSIGN(const Bytes file, unit::encode_result(l.unit, l.id, *l.work, outcome, facts, key));
     SPARKMILL_ASSIGN(const std::filesystem::path path, client.resolve(kResultOpenName));
-    return write_file_atomic(path, file);
+    SPARKMILL_TRY(write_file_atomic(path, file));
+    note_result(client.task(), facts.result_name, sha256(file));
+    return done();
   };
   std::thread thread([&] {
     Done r = body();
@@ -292,7 +295,6 @@ Result<End> run_unit(Client& client, const Options& options) {
   facts.user_id = task.user_id;
   facts.host_id = task.host_id;
   SPARKMILL_ASSIGN(const AppKey key, open_app_key(task, options.key));
-  facts.statement = key.statement;
   SPARKMILL_TRY(load_inputs(client, l));
   SPARKMILL_ASSIGN(l.work,
                    job::open(l.unit.piece.job, l.blobs, unit::binding(facts.result_name, key.key.public_key())));
@@ -316,7 +318,7 @@ Result<End> run_unit(Client& client, const Options& options) {
     lanes.start();
     SPARKMILL_ASSIGN(end, supervise(client, options, lanes, checkpoint));
   }
-  return end == End::finished ? finish(client, l, checkpoint, facts, key.key) : end;
+  return end == End::finished ? finish(client, options, l, checkpoint, facts, key.key) : end;
 }
 
 }  // namespace sparkmill::boinc::app

@@ -143,7 +143,9 @@ std::string_view phase(const Task& t) {
     default: break;
   }
   if (t.suspended || t.project_suspended) return "suspended";
+  if (t.coproc_missing) return "GPU missing";
   if (t.running()) return "running";
+  if (t.scheduler_wait) return "postponed";
   return t.active ? "waiting" : "ready";
 }
 

@@ -101,7 +101,8 @@ struct Task {
   /// 1 in that example; -1 when it is not said.
   int gpu_device() const;
 };
-/// "downloading", "ready", "running", "waiting", "suspended", "uploading", "to be reported", "failed", "aborted".
+/// "downloading", "ready", "running", "waiting", "postponed" (its application asked for it), "GPU missing",
+/// "suspended", "uploading", "to be reported", "failed", "aborted".
 std::string_view phase(const Task& task);
 
 /// A result that the server has acknowledged; the client keeps it for about an hour.

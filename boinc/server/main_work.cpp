@@ -17,6 +17,7 @@
 #include "verify/job/match_h.h"
 #include "verify/job/tensority_check.h"
 #include "verify/job/tensority_search.h"
+#include "verify/job/verify_batch.h"
 #include "verify/template/template_file.h"
 
 namespace po = boost::program_options;
@@ -31,16 +32,18 @@ constexpr const char* kVerbs =
     "  match     units of a match of template files (--requests, --users, --predicate)\n"
     "  search    units of a Tensority search (--header, --seed, --first, --count)\n"
     "  check     units that check the proof of work of old blocks (--headers)\n"
+    "  batch     units of signatures of one scheme and policy (--signatures)\n"
     "  job       units of any job in its wire form (--job FILE, --blob FILE ..)\n\n"
     "A job's units stand in DIR/sparkmill/jobs/<id>/manifest.json; create.sh beside it stages and creates them on a\n"
     "BOINC server, and --create runs it.\n\n";
 
 struct Options {
-  std::string project, url, node, requests, users, predicate, header, headers, seed, job_file, salt, app = "sparkmill";
+  std::string project, url, node, requests, users, predicate, header, headers, seed, signatures, job_file, salt,
+      app = "sparkmill";
   std::vector<std::string> blob_files;
   std::uint64_t first = 0, count = 0, unit_units = 0, hits = 64;
   std::uint32_t quorum = 1, delay_hours = 7 * 24, hold_s = 24 * 3600, tiles = 0;
-  bool create = false, print = false;
+  bool create = false, print = false, no_evidence = false;
 };
 
 po::options_description describe(Options& o) {
@@ -61,10 +64,13 @@ po::options_description describe(Options& o) {
   add("hits", po::value(&o.hits)->default_value(o.hits), "search: nonces to be found in a unit, sets the share target");
   add("headers", po::value(&o.headers),
       "check: file of lines HEADER SEED, both in hex, the header serialised; lines of one seed together");
+  add("signatures", po::value(&o.signatures), "batch: file of packed signatures (docs/formats.md, signature stream)");
+  add("no-evidence", po::bool_switch(&o.no_evidence),
+      "batch: nothing shows that a verdict was computed, two equal answers decide (--quorum 2)");
   add("job", po::value(&o.job_file), "job: file with the job in its wire form");
   add("blob", po::value(&o.blob_files), "job: an input of the job; once for each, in any order");
   add("unit-units", po::value(&o.unit_units),
-      "size of a unit in pairs (at n = 2048), nonces, .. (default: ten minutes)");
+      "size of a unit in pairs (at n = 2048), nonces, signatures, .. (default: ten minutes)");
   add("quorum", po::value(&o.quorum)->default_value(o.quorum), "1: the proof decides; 2: and two answers must agree");
   add("delay-hours", po::value(&o.delay_hours)->default_value(o.delay_hours), "deadline of a unit after it was sent");
   add("salt", po::value(&o.salt), "32 hex digits (default: random); the same inputs and salt give the same job again");
@@ -183,6 +189,17 @@ Result<Prepared> check_job(const Options& o) {
   return p;
 }
 
+Result<Prepared> batch_job(const Options& o) {
+  SPARKMILL_ASSIGN(const Bytes file, read_file(o.signatures, job::kMaxBatchBytes));
+  SPARKMILL_ASSIGN(const signatures::ItemList list, signatures::decode_stream(file, o.signatures, job::kMaxBatchItems));
+  if (list.count() == 0) return fail(Status::bad_input, o.signatures + ": no signatures");
+  const job::BatchParams params{&list.form(), static_cast<std::uint32_t>(list.count()), !o.no_evidence};
+  Prepared p;
+  // A stream of unknown length is written again with its count.
+  p.job = job::make_batch_job(params, p.blobs.add(signatures::encode_stream(list.form(), list.view())), 0);
+  return p;
+}
+
 Result<Prepared> read_job(const Options& o) {
   Prepared p;
   SPARKMILL_ASSIGN(const Bytes bytes, read_file(o.job_file, 1u << 20));
@@ -196,7 +213,10 @@ Result<Prepared> read_job(const Options& o) {
 
 Result<Prepared> prepare(const std::string& verb, Options& o) {
   if (verb == "job") return read_job(o);
-  SPARKMILL_ASSIGN(Prepared p, verb == "match" ? match_job(o) : verb == "check" ? check_job(o) : search_job(o));
+  SPARKMILL_ASSIGN(Prepared p, verb == "match"   ? match_job(o)
+                               : verb == "check" ? check_job(o)
+                               : verb == "batch" ? batch_job(o)
+                                                 : search_job(o));
   if (!o.salt.empty()) {
     SPARKMILL_ASSIGN(p.job.salt, array_from_hex<16>(o.salt, "--salt"));
     job::seal(p.job);
@@ -248,7 +268,7 @@ int main(int argc, char** argv) {
   const po::options_description d = describe(o);
   const std::string verb = argc > 1 ? argv[1] : "";
   if (verb == "--help" || verb == "help") return std::cout << kVerbs << d, 0;
-  if (verb != "init" && verb != "match" && verb != "search" && verb != "check" && verb != "job") {
+  if (verb != "init" && verb != "match" && verb != "search" && verb != "check" && verb != "batch" && verb != "job") {
     std::cerr << "sparkmill-boinc-work: '" << verb << "' is no verb\n" << kVerbs;
     return 2;
   }

@@ -108,6 +108,13 @@ Result<JobPlan> create_job(Project& project, const job::Job& whole, job::BlobSou
   if (row == nullptr) return unknown(whole);
   if (options.quorum < 1 || options.quorum > 5) return fail(Status::bad_argument, "quorum: 1 to 5");
   JobPlan plan{whole, std::string(row->name), options, {}};
+  if (options.quorum < 2) {
+    SPARKMILL_ASSIGN(const auto work, job::open(whole, blobs, {}));
+    if (work->needs_quorum()) {
+      return fail(Status::bad_argument, "a job without evidence cannot be checked by its proof",
+                  "ask for two answers (--quorum 2), or for evidence");
+    }
+  }
   const std::filesystem::path folder = project.job_folder(whole.id);
   std::error_code ec;
   for (const auto& path : {folder / "units", folder / "results", project.project_folder() / "templates"}) {

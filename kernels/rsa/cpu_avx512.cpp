@@ -43,7 +43,9 @@ SM_INLINE V carry(V a) { return _mm512_srli_epi64(a, kBits); }
 /// reach wander through the registers.
 __attribute__((noinline)) void add_product(V* t, const V* rows, const V* factor, int count) {
   V row[kRows], sum[kRows + 1];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) row[r] = rows[r];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) sum[r] = t[r];
 #pragma GCC unroll 1
   for (int j = 0; j < count; ++j) {
@@ -57,6 +59,7 @@ __attribute__((noinline)) void add_product(V* t, const V* rows, const V* factor,
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) sum[r] = sum[r + 1];
   }
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) t[count + r] = sum[r];
 }
 
@@ -110,8 +113,7 @@ SM_INLINE void reduce(V* a, V* t, const V* n, V n_inverse) {
     for (int r = 0; r < kRows; ++r) {
       sum[r] = add(sum[r], over);
       q[r] = lo(zero, sum[r], n_inverse);
-      // The low half becomes 0 by q n: it runs over exactly when it was not 0 before.
-      over = _mm512_mask_add_epi64(carry(sum[r]), _mm512_test_epi64_mask(sum[r], set1(kMask)), carry(sum[r]), set1(1));
+      over = carry(add(sum[r], set1(kMask)));  // q n makes the low digit 0: it runs over unless it was 0 before
       over = hi(over, q[r], n[0]);
 #pragma GCC unroll 8
       for (int k = 1; k < kRows; ++k) {

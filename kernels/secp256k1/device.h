@@ -97,6 +97,16 @@ SM_FN sm_u32 sm_k1_words_same(sm_k1_num a, sm_k1_num b) {
 }
 /// a + b; the answer is the carry.
 SM_FN sm_u32 sm_k1_plus(sm_k1_num* a, sm_k1_num b) {
+#if defined(__CUDA_ARCH__)
+  sm_u32 carry;
+  asm("add.cc.u32 %0, %0, %9; addc.cc.u32 %1, %1, %10; addc.cc.u32 %2, %2, %11; addc.cc.u32 %3, %3, %12;"
+      "addc.cc.u32 %4, %4, %13; addc.cc.u32 %5, %5, %14; addc.cc.u32 %6, %6, %15; addc.cc.u32 %7, %7, %16;"
+      "addc.u32 %8, 0, 0;"
+      : "+r"(a->v[0]), "+r"(a->v[1]), "+r"(a->v[2]), "+r"(a->v[3]), "+r"(a->v[4]), "+r"(a->v[5]), "+r"(a->v[6]),
+        "+r"(a->v[7]), "=r"(carry)
+      : "r"(b.v[0]), "r"(b.v[1]), "r"(b.v[2]), "r"(b.v[3]), "r"(b.v[4]), "r"(b.v[5]), "r"(b.v[6]), "r"(b.v[7]));
+  return carry;
+#else
   sm_u64 t = 0;
   for (int k = 0; k < 8; ++k) {
     t += (sm_u64)a->v[k] + b.v[k];
@@ -104,9 +114,41 @@ SM_FN sm_u32 sm_k1_plus(sm_k1_num* a, sm_k1_num b) {
     t >>= 32;
   }
   return (sm_u32)t;
+#endif
+}
+/// a + b + carry, carry 0 or 1; the answer is the carry.
+SM_FN sm_u32 sm_k1_plus_more(sm_k1_num* a, sm_k1_num b, sm_u32 carry) {
+#if defined(__CUDA_ARCH__)
+  asm("{.reg .u32 unused; add.cc.u32 unused, %8, 0xffffffff;"
+      "addc.cc.u32 %0, %0, %9; addc.cc.u32 %1, %1, %10; addc.cc.u32 %2, %2, %11; addc.cc.u32 %3, %3, %12;"
+      "addc.cc.u32 %4, %4, %13; addc.cc.u32 %5, %5, %14; addc.cc.u32 %6, %6, %15; addc.cc.u32 %7, %7, %16;"
+      "addc.u32 %8, 0, 0;}"
+      : "+r"(a->v[0]), "+r"(a->v[1]), "+r"(a->v[2]), "+r"(a->v[3]), "+r"(a->v[4]), "+r"(a->v[5]), "+r"(a->v[6]),
+        "+r"(a->v[7]), "+r"(carry)
+      : "r"(b.v[0]), "r"(b.v[1]), "r"(b.v[2]), "r"(b.v[3]), "r"(b.v[4]), "r"(b.v[5]), "r"(b.v[6]), "r"(b.v[7]));
+  return carry;
+#else
+  sm_u64 t = carry;
+  for (int k = 0; k < 8; ++k) {
+    t += (sm_u64)a->v[k] + b.v[k];
+    a->v[k] = (sm_u32)t;
+    t >>= 32;
+  }
+  return (sm_u32)t;
+#endif
 }
 /// a - b; the answer is the borrow.
 SM_FN sm_u32 sm_k1_minus(sm_k1_num* a, sm_k1_num b) {
+#if defined(__CUDA_ARCH__)
+  sm_u32 all;
+  asm("sub.cc.u32 %0, %0, %9; subc.cc.u32 %1, %1, %10; subc.cc.u32 %2, %2, %11; subc.cc.u32 %3, %3, %12;"
+      "subc.cc.u32 %4, %4, %13; subc.cc.u32 %5, %5, %14; subc.cc.u32 %6, %6, %15; subc.cc.u32 %7, %7, %16;"
+      "subc.u32 %8, 0, 0;"
+      : "+r"(a->v[0]), "+r"(a->v[1]), "+r"(a->v[2]), "+r"(a->v[3]), "+r"(a->v[4]), "+r"(a->v[5]), "+r"(a->v[6]),
+        "+r"(a->v[7]), "=r"(all)
+      : "r"(b.v[0]), "r"(b.v[1]), "r"(b.v[2]), "r"(b.v[3]), "r"(b.v[4]), "r"(b.v[5]), "r"(b.v[6]), "r"(b.v[7]));
+  return all & 1u;
+#else
   sm_u32 borrow = 0;
   for (int k = 0; k < 8; ++k) {
     const sm_u64 t = (sm_u64)a->v[k] - b.v[k] - borrow;
@@ -114,7 +156,119 @@ SM_FN sm_u32 sm_k1_minus(sm_k1_num* a, sm_k1_num b) {
     borrow = (sm_u32)(t >> 32) & 1u;
   }
   return borrow;
+#endif
 }
+
+// Products by rows: what NVIDIA's chips do in one instruction is a 64-bit sum w + a b with a carry from and to its
+// neighbours, so a row of products every second word is one chain, and words of odd places are summed apart.
+
+/// w[0 .. 2 n] + (a[0] + a[2] 2^64 + .. + a[2 n - 2] 2^(64 n - 64)) b: the carry is added to the last word.
+SM_FN void sm_k1_row(sm_u32* w, const sm_u32* a, sm_u32 b, int n) {
+#if defined(__CUDA_ARCH__)
+  if (n == 4) {
+    asm("mad.lo.cc.u32 %0, %9, %13, %0; madc.hi.cc.u32 %1, %9, %13, %1;"
+        "madc.lo.cc.u32 %2, %10, %13, %2; madc.hi.cc.u32 %3, %10, %13, %3;"
+        "madc.lo.cc.u32 %4, %11, %13, %4; madc.hi.cc.u32 %5, %11, %13, %5;"
+        "madc.lo.cc.u32 %6, %12, %13, %6; madc.hi.cc.u32 %7, %12, %13, %7; addc.u32 %8, %8, 0;"
+        : "+r"(w[0]), "+r"(w[1]), "+r"(w[2]), "+r"(w[3]), "+r"(w[4]), "+r"(w[5]), "+r"(w[6]), "+r"(w[7]), "+r"(w[8])
+        : "r"(a[0]), "r"(a[2]), "r"(a[4]), "r"(a[6]), "r"(b));
+  } else if (n == 3) {
+    asm("mad.lo.cc.u32 %0, %7, %10, %0; madc.hi.cc.u32 %1, %7, %10, %1;"
+        "madc.lo.cc.u32 %2, %8, %10, %2; madc.hi.cc.u32 %3, %8, %10, %3;"
+        "madc.lo.cc.u32 %4, %9, %10, %4; madc.hi.cc.u32 %5, %9, %10, %5; addc.u32 %6, %6, 0;"
+        : "+r"(w[0]), "+r"(w[1]), "+r"(w[2]), "+r"(w[3]), "+r"(w[4]), "+r"(w[5]), "+r"(w[6])
+        : "r"(a[0]), "r"(a[2]), "r"(a[4]), "r"(b));
+  } else if (n == 2) {
+    asm("mad.lo.cc.u32 %0, %5, %7, %0; madc.hi.cc.u32 %1, %5, %7, %1;"
+        "madc.lo.cc.u32 %2, %6, %7, %2; madc.hi.cc.u32 %3, %6, %7, %3; addc.u32 %4, %4, 0;"
+        : "+r"(w[0]), "+r"(w[1]), "+r"(w[2]), "+r"(w[3]), "+r"(w[4])
+        : "r"(a[0]), "r"(a[2]), "r"(b));
+  } else {
+    asm("mad.lo.cc.u32 %0, %3, %4, %0; madc.hi.cc.u32 %1, %3, %4, %1; addc.u32 %2, %2, 0;"
+        : "+r"(w[0]), "+r"(w[1]), "+r"(w[2])
+        : "r"(a[0]), "r"(b));
+  }
+#else
+  sm_u64 t = 0;
+  for (int k = 0; k < n; ++k) {
+    const sm_u64 p = (sm_u64)a[2 * k] * b;
+    t += (sm_u64)w[2 * k] + (sm_u32)p;
+    w[2 * k] = (sm_u32)t;
+    t = (t >> 32) + w[2 * k + 1] + (p >> 32);
+    w[2 * k + 1] = (sm_u32)t;
+    t >>= 32;
+  }
+  w[2 * n] += (sm_u32)t;
+#endif
+}
+/// w[0 .. 7] + carry + a[0]^2 + a[1]^2 2^64 + a[2]^2 2^128 + a[3]^2 2^192; the answer is the carry.
+SM_FN sm_u32 sm_k1_diagonal(sm_u32* w, const sm_u32* a, sm_u32 carry) {
+#if defined(__CUDA_ARCH__)
+  asm("{.reg .u32 unused; add.cc.u32 unused, %8, 0xffffffff;"
+      "madc.lo.cc.u32 %0, %9, %9, %0; madc.hi.cc.u32 %1, %9, %9, %1;"
+      "madc.lo.cc.u32 %2, %10, %10, %2; madc.hi.cc.u32 %3, %10, %10, %3;"
+      "madc.lo.cc.u32 %4, %11, %11, %4; madc.hi.cc.u32 %5, %11, %11, %5;"
+      "madc.lo.cc.u32 %6, %12, %12, %6; madc.hi.cc.u32 %7, %12, %12, %7; addc.u32 %8, 0, 0;}"
+      : "+r"(w[0]), "+r"(w[1]), "+r"(w[2]), "+r"(w[3]), "+r"(w[4]), "+r"(w[5]), "+r"(w[6]), "+r"(w[7]), "+r"(carry)
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]));
+  return carry;
+#else
+  sm_u64 t = carry;
+  for (int k = 0; k < 4; ++k) {
+    const sm_u64 square = (sm_u64)a[k] * a[k];
+    t += (sm_u64)w[2 * k] + (sm_u32)square;
+    w[2 * k] = (sm_u32)t;
+    t = (t >> 32) + w[2 * k + 1] + (square >> 32);
+    w[2 * k + 1] = (sm_u32)t;
+    t >>= 32;
+  }
+  return (sm_u32)t;
+#endif
+}
+/// w[0 .. 15] + (odd[0 .. 14] 2^32).
+SM_FN void sm_k1_interleave(sm_u32* w, const sm_u32* odd) {
+  sm_k1_num low, high, of_low, of_high;
+  for (int k = 0; k < 8; ++k) {
+    low.v[k] = w[k], high.v[k] = w[8 + k];
+    of_low.v[k] = k == 0 ? 0u : odd[k - 1];
+    of_high.v[k] = odd[k + 7];
+  }
+  sm_k1_plus_more(&high, of_high, sm_k1_plus(&low, of_low));
+  for (int k = 0; k < 8; ++k) w[k] = low.v[k], w[8 + k] = high.v[k];
+}
+SM_FN void sm_k1_product_rows(sm_k1_num a, sm_k1_num b, sm_u32* w) {
+  sm_u32 odd[16];
+  for (int k = 0; k < 16; ++k) w[k] = odd[k] = 0;
+  for (int i = 0; i < 8; i += 2) {
+    // The last rows end at the top word: what they carry is nothing.
+    sm_k1_row(w + i, a.v, b.v[i], 4);
+    sm_k1_row(odd + i, a.v + 1, b.v[i], 4);
+    sm_k1_row(odd + i, a.v, b.v[i + 1], 4);
+    if (i < 6) sm_k1_row(w + i + 2, a.v + 1, b.v[i + 1], 4);
+  }
+  sm_u32 last[9];
+  for (int k = 0; k < 8; ++k) last[k] = w[8 + k];
+  last[8] = 0;
+  sm_k1_row(last, a.v + 1, b.v[7], 4);
+  for (int k = 0; k < 8; ++k) w[8 + k] = last[k];
+  sm_k1_interleave(w, odd);
+}
+/// The 28 products of unlike words once, doubled, and the eight squares.
+SM_FN void sm_k1_square_rows(sm_k1_num a, sm_u32* w) {
+  sm_u32 odd[16];
+  for (int k = 0; k < 16; ++k) w[k] = odd[k] = 0;
+  for (int i = 0; i < 7; ++i) {
+    sm_k1_row(odd + 2 * i, a.v + i + 1, a.v[i], (8 - i) / 2);
+    if (i < 6) sm_k1_row(w + 2 * i + 2, a.v + i + 2, a.v[i], (7 - i) / 2);
+  }
+  sm_k1_interleave(w, odd);
+  for (int k = 15; k > 0; --k) w[k] = w[k] << 1 | w[k - 1] >> 31;
+  w[0] <<= 1;
+  sm_k1_diagonal(w + 8, a.v + 4, sm_k1_diagonal(w, a.v, 0u));
+}
+
+// The same in plain C, for OpenCL and the host.
+
 SM_FN void sm_k1_product(sm_k1_num a, sm_k1_num b, sm_u32* w) {
   for (int k = 0; k < 8; ++k) w[k] = 0;
   for (int i = 0; i < 8; ++i) {
@@ -127,7 +281,6 @@ SM_FN void sm_k1_product(sm_k1_num a, sm_k1_num b, sm_u32* w) {
     w[i + 8] = (sm_u32)t;
   }
 }
-/// The 28 products of unlike words once, doubled, and the eight squares.
 SM_FN void sm_k1_square(sm_k1_num a, sm_u32* w) {
   for (int k = 0; k < 16; ++k) w[k] = 0;
   for (int i = 0; i < 7; ++i) {
@@ -159,17 +312,10 @@ SM_FN void sm_k1_square(sm_k1_num a, sm_u32* w) {
 /// r + top (2^32 + 977), top below 2^34. Where that runs over, what is left is below 2^68, so the second addition of
 /// 2^32 + 977 ends in the third word.
 SM_FN sm_k1_num sm_k1_fold(sm_k1_num r, sm_u64 top) {
-  sm_u64 t = top * 977u + r.v[0];
-  r.v[0] = (sm_u32)t;
-  t = (t >> 32) + top + r.v[1];
-  r.v[1] = (sm_u32)t;
-  t >>= 32;
-  for (int k = 2; k < 8; ++k) {
-    t += r.v[k];
-    r.v[k] = (sm_u32)t;
-    t >>= 32;
-  }
-  const sm_u32 over = (sm_u32)t;
+  sm_u64 t = (sm_u64)(sm_u32)top * 977u + ((sm_u64)((sm_u32)(top >> 32) * 977u) << 32);
+  const sm_u32 first = (sm_u32)t;
+  t = (t >> 32) + top;
+  const sm_u32 over = sm_k1_plus(&r, sm_k1_words(first, (sm_u32)t, (sm_u32)(t >> 32), 0u, 0u, 0u, 0u, 0u));
   t = (sm_u64)r.v[0] + 977u * over;
   r.v[0] = (sm_u32)t;
   t = (t >> 32) + r.v[1] + over;
@@ -185,19 +331,10 @@ SM_FN sm_k1_num sm_k1_add(sm_k1_num a, sm_k1_num b) {
 /// the second word.
 SM_FN sm_k1_num sm_k1_sub(sm_k1_num a, sm_k1_num b) {
   const sm_u32 below = sm_k1_minus(&a, b);
-  sm_u64 t = (sm_u64)a.v[0] - 977u * below;
+  const sm_u32 again = sm_k1_minus(&a, sm_k1_words(977u * below, below, 0u, 0u, 0u, 0u, 0u, 0u));
+  const sm_u64 t = (sm_u64)a.v[0] - 977u * again;
   a.v[0] = (sm_u32)t;
-  t = (sm_u64)a.v[1] - below - ((sm_u32)(t >> 32) & 1u);
-  a.v[1] = (sm_u32)t;
-  sm_u32 borrow = (sm_u32)(t >> 32) & 1u;
-  for (int k = 2; k < 8; ++k) {
-    t = (sm_u64)a.v[k] - borrow;
-    a.v[k] = (sm_u32)t;
-    borrow = (sm_u32)(t >> 32) & 1u;
-  }
-  t = (sm_u64)a.v[0] - 977u * borrow;
-  a.v[0] = (sm_u32)t;
-  a.v[1] -= borrow + ((sm_u32)(t >> 32) & 1u);
+  a.v[1] -= again + ((sm_u32)(t >> 32) & 1u);
   return a;
 }
 /// Sixteen words to eight.
@@ -213,15 +350,40 @@ SM_FN sm_k1_num sm_k1_reduce(const sm_u32* w) {
   }
   return sm_k1_fold(r, t + w[15]);
 }
+SM_FN sm_k1_num sm_k1_reduce_rows(const sm_u32* w) {
+  sm_u32 sum[9];
+  sm_k1_num rest, odd, high;
+  for (int k = 0; k < 8; ++k) sum[k] = w[k], high.v[k] = w[8 + k];
+  sum[8] = 0;
+  sm_k1_row(sum, w + 8, 977u, 4);
+  for (int k = 0; k < 4; ++k) {
+    const sm_u64 t = (sm_u64)w[9 + 2 * k] * 977u;
+    odd.v[2 * k] = (sm_u32)t, odd.v[2 * k + 1] = (sm_u32)(t >> 32);
+  }
+  for (int k = 0; k < 8; ++k) rest.v[k] = sum[k + 1];  // everything from the second word on
+  const sm_u32 over = sm_k1_plus(&rest, odd) + sm_k1_plus(&rest, high);
+  return sm_k1_fold(sm_k1_words(sum[0], rest.v[0], rest.v[1], rest.v[2], rest.v[3], rest.v[4], rest.v[5], rest.v[6]),
+                    (sm_u64)over << 32 | rest.v[7]);
+}
 SM_FN sm_k1_num sm_k1_mul(sm_k1_num a, sm_k1_num b) {
   sm_u32 w[16];
+#if defined(__CUDA_ARCH__)
+  sm_k1_product_rows(a, b, w);
+  return sm_k1_reduce_rows(w);
+#else
   sm_k1_product(a, b, w);
   return sm_k1_reduce(w);
+#endif
 }
 SM_FN sm_k1_num sm_k1_sqr(sm_k1_num a) {
   sm_u32 w[16];
+#if defined(__CUDA_ARCH__)
+  sm_k1_square_rows(a, w);
+  return sm_k1_reduce_rows(w);
+#else
   sm_k1_square(a, w);
   return sm_k1_reduce(w);
+#endif
 }
 /// a / 2: of an odd a, (a + p) / 2.
 SM_FN sm_k1_num sm_k1_half(sm_k1_num a) {
@@ -428,11 +590,11 @@ SM_FN sm_k1_point sm_k1_add_affine(sm_k1_point p, sm_k1_affine q, sm_k1_num z, s
   *difference = r;
   return p;
 }
-SM_FN sm_u32 sm_k1_on_curve(sm_k1_affine q) {
+SM_K1_CALL sm_u32 sm_k1_on_curve(sm_k1_affine q) {
   return sm_k1_same(sm_k1_sqr(q.y), sm_k1_add(sm_k1_mul(sm_k1_sqr(q.x), q.x), sm_k1_small(7)));
 }
 /// y of this x with this parity; 0 where there is none.
-SM_FN sm_u32 sm_k1_solve(sm_k1_affine* q, sm_u32 parity) {
+SM_K1_CALL sm_u32 sm_k1_solve(sm_k1_affine* q, sm_u32 parity) {
   const sm_k1_num right = sm_k1_add(sm_k1_mul(sm_k1_sqr(q->x), q->x), sm_k1_small(7));
   sm_k1_num y = sm_k1_power(right, 0u);
   if (!sm_k1_same(sm_k1_sqr(y), right)) return 0;
@@ -444,7 +606,7 @@ SM_FN sm_u32 sm_k1_solve(sm_k1_affine* q, sm_u32 parity) {
 /// 1 .. 16 times q, as affine points of a curve y^2 = x^3 + 7 scale^6 that all share. Each multiple is the one before
 /// plus q, whose Z differs by one factor; on the way back these factors bring all to the last one's Z. q has a large
 /// prime order, so no addition here is exceptional.
-SM_FN sm_k1_num sm_k1_multiples(sm_k1_affine q, sm_k1_affine* table) {
+SM_K1_CALL sm_k1_num sm_k1_multiples(sm_k1_affine q, sm_k1_affine* table) {
   sm_k1_num ratios[SM_K1_TABLE], unused;
   sm_k1_point p;
   p.x = q.x, p.y = q.y, p.z = sm_k1_small(1);
@@ -528,11 +690,11 @@ SM_FN sm_k1_point sm_k1_climb(sm_k1_point p, const sm_k1_digits* d, int top, int
     SM_UNROLL_NOT
     for (int source = 0; source < (window % 2 == 0 ? 4 : 2); ++source) {
       const sm_u64 two = (sm_u64)d->at[source][word + 1] << 32 | d->at[source][word];
-      const sm_u32 of_base = source >= 2, half = of_base ? 512u : 16u;
-      const sm_u32 digit = (sm_u32)(two >> bit) & (2u * half - 1u);
-      if (digit == half) continue;
-      sm_u32 negative = digit < half;
-      const sm_u32 entry = (negative ? half - digit : digit - half) - 1u;
+      const sm_u32 of_base = source >= 2, middle = of_base ? 512u : 16u;
+      const sm_u32 digit = (sm_u32)(two >> bit) & (2u * middle - 1u);
+      if (digit == middle) continue;
+      sm_u32 negative = digit < middle;
+      const sm_u32 entry = (negative ? middle - digit : digit - middle) - 1u;
       sm_k1_affine q;
       if (of_base) {
         SM_K1_BASE from = base + 16u * (entry + (source == 3 ? (sm_u32)SM_K1_BASE_ENTRIES : 0u));
@@ -710,7 +872,7 @@ SM_FN sm_u32 sm_k1_decode(SM_K1_BYTES key, SM_K1_BYTES signature, sm_u32 flags, 
   return good && !sm_k1_is_large(q->x) && sm_k1_solve(q, parity);
 }
 /// x(p) mod N = r: x is r, or r + N where that is below p. No division: X = x Z^2.
-SM_FN sm_u32 sm_k1_x_is(sm_k1_point p, sm_k1_num r) {
+SM_K1_CALL sm_u32 sm_k1_x_is(sm_k1_point p, sm_k1_num r) {
   if (sm_k1_is_null(p.z)) return 0;
   const sm_k1_num zz = sm_k1_sqr(p.z);
   SM_UNROLL_NOT

@@ -138,8 +138,9 @@ class Residue {
     return power(*this, exponent);
   }
 
- private:
   Residue() = default;
+
+ private:
   explicit Residue(const Words4& n) : n_(n) {}
   void subtract_once() {
     if (!less(n_, M::kModulus)) subtract_words(n_, n_, M::kModulus);

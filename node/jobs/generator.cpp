@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/jobs/generator.h"
 
-#include "base/hash.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "kernels/match/predicate_text.h"
-#include "verify/template/template_file.h"
+#include "verify/job/ringers.h"
+#include "verify/job/verify_batch.h"
 
 namespace sparkmill::node {
 
 namespace {
-
-const std::vector<std::string> kFields = {"face"};
-constexpr std::uint32_t kRingers = 2 * job::kRingersEachSide;
 
 Error as_config(const Error& e, std::string_view what) {
   return fail(Status::bad_config, std::string(what) + ": " + e.message, e.hint);
@@ -30,19 +27,26 @@ Done Generator::check(const GeneratorSettings& s) {
     return fail(Status::bad_config,
                 "users: " + std::to_string(s.users) + " is not in " + std::to_string(kMinUsers) + " to " +
                     std::to_string(match::kMaxRows),
-                std::to_string(kRingers) + " of them are ringers");
+                std::to_string(kMatchRingers) + " of them are ringers");
   }
   if (s.n % 64 != 0 || !between(s.n, match::kMinN, match::kMaxN)) {
     return fail(Status::bad_config, "n: " + std::to_string(s.n) + " is not a multiple of 64 from 64 to 16384");
   }
-  const auto predicate = match::parse_predicate(s.predicate, kFields);
+  if (s.signatures != 0 && !between(s.signatures, kMinSignatures, job::kMaxBatchItems)) {
+    return fail(Status::bad_config, "signatures: " + std::to_string(s.signatures) + " is not 0 and not in " +
+                                        std::to_string(kMinSignatures) + " to " + std::to_string(job::kMaxBatchItems));
+  }
+  const auto predicate = match::parse_predicate(s.predicate, kMatchFields);
   if (!predicate) return as_config(predicate.error(), "predicate");
   return done();
 }
 
 Generator::Generator(GeneratorSettings settings, Ledger& ledger, BlobStore& blobs, const NodeTime& time,
                      std::function<void()> on_ready)
-    : settings_(std::move(settings)), ledger_(ledger), blobs_(blobs), time_(time), on_ready_(std::move(on_ready)) {}
+    : settings_(std::move(settings)), ledger_(ledger), blobs_(blobs), time_(time), on_ready_(std::move(on_ready)) {
+  if (settings_.match) makers_.push_back(match_maker(settings_, blobs));
+  if (settings_.signatures != 0) makers_.push_back(batch_maker(settings_, blobs));
+}
 
 Generator::~Generator() { stop(); }
 
@@ -92,14 +96,32 @@ void Generator::loop() {
   }
 }
 
-/// One attempt at most; true when there may be more to do at once.
+/// One attempt of each kind at most; true when there may be more to do at once. What one kind lacks does not hold up
+/// the others.
 Result<bool> Generator::step() {
   SPARKMILL_TRY(collect_garbage());
-  SPARKMILL_ASSIGN(const LedgerStats stats, ledger_.stats());
+  bool worked = false;
+  std::optional<Error> failed;
+  for (const auto& maker : makers_) {
+    auto made = step(*maker);
+    if (!made && made.status() == Status::cancelled) return made.error();
+    if (!made && !failed) failed = made.error();
+    worked |= made && *made;
+  }
+  if (failed && !worked) return *failed;
+  return worked;
+}
+
+Result<bool> Generator::step(Maker& maker) {
+  const auto kind = static_cast<std::uint16_t>(maker.kind());
+  SPARKMILL_ASSIGN(const LedgerStats stats, ledger_.stats(kind));
   if (stats.ready >= settings_.queue_ahead) return false;
-  SPARKMILL_ASSIGN(std::optional<Task> task, ledger_.task_without_attempt());
-  if (!task && settings_.max_jobs != 0 && stats.tasks >= settings_.max_jobs) return false;
-  SPARKMILL_TRY(make_attempt(std::move(task), stats.tasks));
+  SPARKMILL_ASSIGN(const std::optional<Task> task, ledger_.task_without_attempt(kind));
+  if (!task && settings_.max_jobs != 0) {
+    SPARKMILL_ASSIGN(const LedgerStats all, ledger_.stats());
+    if (all.tasks >= settings_.max_jobs) return false;
+  }
+  SPARKMILL_TRY(make_attempt(maker, task, stats.tasks));
   on_ready_();
   return true;
 }
@@ -113,54 +135,28 @@ Done Generator::collect_garbage() {
   return done();
 }
 
-Done Generator::make_attempt(std::optional<Task> task, std::uint64_t next_index) {
-  TaskSpec spec;
-  if (task) {
-    SPARKMILL_ASSIGN(spec, decode_task_spec(task->spec));
-  } else {
-    spec = {next_index,  settings_.requests, settings_.users - kRingers,
-            settings_.n, settings_.seed,     settings_.predicate};
-  }
-  SPARKMILL_ASSIGN(match::Predicate predicate, match::parse_predicate(spec.predicate, kFields));
-  if (!population_ || population_->seed() != spec.seed || population_->enroller().n() != spec.n) {
-    SPARKMILL_ASSIGN(population_, Population::make(spec.seed, spec.n));
-  }
-  const Layout layout = layout_of(spec);
-  SPARKMILL_ASSIGN(const TaskRows rows, population_->rows(spec, layout, stop_.token()));
-  const job::RingerField field{&rows.request_features, &population_->enroller(), population_->mean(), rows.request_rows,
-                               rows.user_rows};
-  SPARKMILL_ASSIGN(const job::Planted planted, job::plant(std::span(&field, 1), predicate, random_array<32>()));
-  if (stop_.stop_requested()) return fail(Status::cancelled, "stopped");
-
-  templates::Header header;
-  header.n = spec.n;
-  header.app = population_->app();
-  header.rows = spec.requests;
-  SPARKMILL_ASSIGN(const Hash32 requests, blobs_.put(templates::build(header, rows.request_rows)));
-  header.rows = planted.ringers.users;
-  SPARKMILL_ASSIGN(const Hash32 users, blobs_.put(templates::build(header, planted.user_rows.front())));
-
+Done Generator::make_attempt(Maker& maker, const std::optional<Task>& again, std::uint64_t next_index) {
   const std::uint64_t now = time_.now_ms();
-  job::Job job = job::make_match_job({spec.requests, planted.ringers.users, 1, std::move(predicate)}, {requests, users},
-                                     now + kJobLifeMs);
+  SPARKMILL_ASSIGN(MadeAttempt made,
+                   maker.make(again ? &*again : nullptr, next_index, now + kJobLifeMs, stop_.token()));
+  job::Job& job = made.job;
   // Opening it here proves that workers can open it, and counts its units.
   SPARKMILL_ASSIGN(const std::unique_ptr<job::Work> work, job::open(job, blobs_, job::Binding{}));
-  job.credit_microcobble = job::credit_microcobble(*job::find_kind(job.kind), work->units());
+  if (work->needs_quorum()) return fail(Status::internal, "jobs without evidence are not for single workers");
+  const job::KindRow& row = *job::find_kind(job.kind);
+  job.credit_microcobble = job::credit_microcobble(row, work->units());
   job::seal(job);
-  const bool reissue = task.has_value();
-  if (!reissue) {
+  Task task;
+  if (again) {
+    task = *again;
+  } else {
     SPARKMILL_ASSIGN(task,
-                     ledger_.add_task(static_cast<std::uint16_t>(job.kind), encode(spec), job.credit_microcobble, now));
+                     ledger_.add_task(static_cast<std::uint16_t>(job.kind), made.spec, job.credit_microcobble, now));
   }
-  SPARKMILL_TRY(ledger_.add_attempt(
-      {task->id, job.id, job::encode(job), job::encode(planted.ringers), {requests, users}, job.deadline_unix_ms},
-      now));
-  log::get("node")->info(
-      "job {}: task {}{}, {} x {} at n = {}: {} real and {} synthetic requests, {} real and {} synthetic users, {} "
-      "ringers",
-      to_hex(job.id), task->id, reissue ? " again" : "", spec.requests, planted.ringers.users, spec.n,
-      layout.real_requests, spec.requests - layout.real_requests, layout.real_users, spec.users - layout.real_users,
-      kRingers);
+  SPARKMILL_TRY(
+      ledger_.add_attempt({task.id, job.id, job::encode(job), made.secrets, job.blobs, job.deadline_unix_ms}, now));
+  log::get("node")->info("job {}: {} task {}{}, {}", to_hex(job.id), row.name, task.id, again ? " again" : "",
+                         made.text);
   return done();
 }
 

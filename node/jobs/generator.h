@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps a few match.h jobs ready: real faces hidden in a synthetic population, with fresh ringers in every attempt.
-// One background thread; a full disk or a spent allowance stops generation with a reason, not the node.
+// Keeps a few jobs of each kind ready: match.h (real faces hidden in a synthetic population) and verify.batch (fresh
+// signatures), with fresh secrets planted in every attempt. One background thread; a full disk or a spent allowance
+// stops generation with a reason, not the node.
 #pragma once
 
 #include <condition_variable>
@@ -8,10 +9,8 @@
 #include <optional>
 #include <thread>
 
-#include "kernels/match/predicate.h"
 #include "node/jobs/blob_store.h"
-#include "node/jobs/population.h"
-#include "node/ledger/ledger.h"
+#include "node/jobs/maker.h"
 #include "node/server/node_time.h"
 #include "verify/job/ringers.h"
 
@@ -24,12 +23,17 @@ struct GeneratorSettings {
   std::string predicate;
   std::uint32_t queue_ahead = 2;
   std::uint64_t max_jobs = 0;  ///< tasks in this ledger; 0: endless
+  bool match = true;
+  std::uint32_t signatures = 0;  ///< in a verify.batch job; 0: none are made
   Hash32 seed{};
 };
 
 /// The least sizes that hold all real faces and the ringers.
 inline constexpr std::uint32_t kMinRequests = 64;
 inline constexpr std::uint32_t kMinUsers = 256;
+inline constexpr std::uint32_t kMinSignatures = 256;
+inline constexpr std::uint32_t kMatchRingers = 2 * job::kRingersEachSide;
+inline const std::vector<std::string> kMatchFields = {"face"};
 inline constexpr std::uint64_t kJobLifeMs = 7ull * 86'400'000;
 
 class Generator {
@@ -49,7 +53,8 @@ class Generator {
  private:
   void loop();
   Result<bool> step();
-  Done make_attempt(std::optional<Task> task, std::uint64_t next_index);
+  Result<bool> step(Maker& maker);
+  Done make_attempt(Maker& maker, const std::optional<Task>& again, std::uint64_t next_index);
   Done collect_garbage();
   void set_reason(const std::string& reason);
 
@@ -58,7 +63,7 @@ class Generator {
   BlobStore& blobs_;
   const NodeTime& time_;
   std::function<void()> on_ready_;
-  std::optional<Population> population_;
+  std::vector<std::unique_ptr<Maker>> makers_;
   std::thread thread_;
   StopSource stop_;
   mutable std::mutex mutex_;

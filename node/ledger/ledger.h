@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -102,7 +103,8 @@ struct LedgerOptions {
   std::uint32_t max_attempts = 32;
   std::uint32_t max_open_leases = 64;  ///< of one worker
   std::uint32_t max_workers = 100'000;
-  std::uint64_t max_lease_ms = 86'400'000;  ///< renewals end here
+  std::uint64_t max_lease_ms = 86'400'000;             ///< renewals end here
+  std::map<std::uint16_t, std::uint32_t> kind_shares;  ///< of the credit that is handed out; absent: 1
 };
 
 class Ledger {
@@ -126,8 +128,8 @@ class Ledger {
   // tasks and attempts
   /// Reserves the escrow from the requester's allowance. Error: refused when it does not suffice.
   Result<Task> add_task(std::uint16_t kind, ByteView spec, std::uint64_t escrow_microcobble, std::uint64_t now_ms);
-  /// The oldest open task without a live attempt.
-  Result<std::optional<Task>> task_without_attempt();
+  /// The oldest open task without a live attempt; of that kind, if one is named.
+  Result<std::optional<Task>> task_without_attempt(std::optional<std::uint16_t> kind = std::nullopt);
   Result<Task> task_of(const Id16& job_id);
   Done add_attempt(const Attempt& attempt, std::uint64_t now_ms);
   Result<std::vector<Hash32>> blobs();
@@ -136,12 +138,14 @@ class Ledger {
   /// Unused blobs may be deleted from disk; call forget_blob after that.
   Result<std::vector<Hash32>> unused_blobs();
   Done forget_blob(const Hash32& sha);
-  Result<LedgerStats> stats();
+  /// Of that kind, if one is named; receipts are those of all.
+  Result<LedgerStats> stats(std::optional<std::uint16_t> kind = std::nullopt);
   /// The stored answer of a finished task; empty when there is none yet.
   Result<Bytes> task_result(std::int64_t task);
 
   // leases
-  /// At most max leases. With held: first those the worker has, without a commit, and does not name there.
+  /// At most max leases. Where jobs of several of the kinds are ready, the credit on offer is handed out in the
+  /// proportion of the kinds' shares. With held: first those the worker has, without a commit, and does not name there.
   Result<std::vector<protocol::Lease>> take(const keys::PublicKey& worker_pub, const std::vector<std::uint16_t>& kinds,
                                             std::uint32_t max, std::uint32_t openings, std::uint64_t now_ms,
                                             const std::optional<std::vector<Id16>>& held = std::nullopt);
@@ -257,10 +261,13 @@ class Ledger {
   std::optional<LeaseRow> find_lease(const Id16& id);
   std::vector<protocol::Lease> lost_leases(const keys::PublicKey& worker_pub, const std::vector<Id16>& held,
                                            std::uint32_t max, std::uint64_t now_ms);
+  double turn_of(std::uint16_t kind) const;
   Result<LeaseRow> lease_of(const Id16& id, const keys::PublicKey& worker_pub, const Id16* job_id);
 
   LedgerOptions options_;
   const keys::SigningKey& receipt_key_;
+  std::map<std::uint16_t, double> turns_;  ///< credit handed out over the kind's share: the least is next
+  double turn_ = 0;                        ///< where the last lease began: a kind that had nothing joins here
   std::mutex mutex_;
   std::unique_ptr<sqlite::Database> db_;
   std::optional<BeaconChain> beacon_;

@@ -51,12 +51,13 @@ Result<Task> Ledger::add_task(std::uint16_t kind, ByteView spec, std::uint64_t e
   });
 }
 
-Result<std::optional<Task>> Ledger::task_without_attempt() {
+Result<std::optional<Task>> Ledger::task_without_attempt(std::optional<std::uint16_t> kind) {
   std::lock_guard lock(mutex_);
   return sqlite::guarded("ledger", [&]() -> Result<std::optional<Task>> {
     auto s = db_->prepare(
-        "SELECT id, kind, spec, requester, escrow, attempts FROM tasks WHERE state = 0 AND live = 0 ORDER BY id LIMIT "
-        "1");
+        "SELECT id, kind, spec, requester, escrow, attempts FROM tasks WHERE state = 0 AND live = 0 AND (?1 < 0 OR "
+        "kind = ?1) ORDER BY id LIMIT 1");
+    s.all(kind ? std::int64_t{*kind} : -1);
     if (!s.step()) return std::optional<Task>();
     return std::optional<Task>(read_task(s));
   });
@@ -142,13 +143,18 @@ Done Ledger::forget_blob(const Hash32& sha) {
   });
 }
 
-Result<LedgerStats> Ledger::stats() {
+Result<LedgerStats> Ledger::stats(std::optional<std::uint16_t> kind) {
   std::lock_guard lock(mutex_);
   return sqlite::guarded("ledger", [&]() -> Result<LedgerStats> {
     LedgerStats out;
-    auto jobs = db_->prepare("SELECT count(*) FROM jobs WHERE state = 0");
+    const std::int64_t of = kind ? std::int64_t{*kind} : -1;
+    auto jobs = db_->prepare(
+        "SELECT count(*) FROM jobs j WHERE state = 0 AND (?1 < 0 OR (SELECT kind FROM tasks k WHERE k.id = j.task) = "
+        "?1)");
+    jobs.all(of);
     if (jobs.step()) out.ready = natural(jobs, 0);
-    auto tasks = db_->prepare("SELECT count(*), coalesce(sum(state = 1), 0) FROM tasks");
+    auto tasks = db_->prepare("SELECT count(*), coalesce(sum(state = 1), 0) FROM tasks WHERE ?1 < 0 OR kind = ?1");
+    tasks.all(of);
     if (tasks.step()) out.tasks = natural(tasks, 0), out.tasks_done = natural(tasks, 1);
     auto receipts = db_->prepare("SELECT count(*) FROM receipts");
     if (receipts.step()) out.receipts = natural(receipts, 0);
@@ -186,35 +192,48 @@ Result<std::vector<protocol::Lease>> Ledger::take(const keys::PublicKey& worker_
     }
     // A worker that has tried the task waits until others had their chance.
     auto find = db_->prepare(
-        "SELECT j.id, j.job, j.attempt FROM jobs j JOIN tasks k ON k.id = j.task "
+        "SELECT j.id, j.job, j.attempt, k.escrow FROM jobs j JOIN tasks k ON k.id = j.task "
         "WHERE j.state = 0 AND k.kind = ?1 AND j.deadline_ms > ?2 AND (j.created_ms + ?3 <= ?4 OR NOT EXISTS("
         "SELECT 1 FROM jobs o JOIN leases l ON l.job = o.id WHERE o.task = j.task AND l.worker = ?5)) "
         "ORDER BY j.seq LIMIT 1");
-    for (const std::uint16_t kind : kinds) {
-      while (out.size() < max && holds + out.size() < options_.max_open_leases) {
-        find.all(kind, now_ms + options_.lease_ms, options_.reissue_grace_ms, now_ms, worker_pub);
-        if (!find.step()) break;
-        const Id16 job_id = fixed<16>(find.blob(0));
-        protocol::Lease lease;
-        lease.lease_id = random_array<16>();
-        lease.job = find.blob(1);
-        lease.attempt = static_cast<std::uint32_t>(find.integer(2));
-        lease.deadline_ms = now_ms + options_.lease_ms;
-        lease.openings = openings;
+    std::vector<std::uint16_t> open = kinds;  // those that may have a job for this worker
+    while (!open.empty() && out.size() < max && holds + out.size() < options_.max_open_leases) {
+      const auto next = std::min_element(open.begin(), open.end(),
+                                         [&](std::uint16_t a, std::uint16_t b) { return turn_of(a) < turn_of(b); });
+      find.all(*next, now_ms + options_.lease_ms, options_.reissue_grace_ms, now_ms, worker_pub);
+      if (!find.step()) {
         find.reset();
-        db_->prepare("UPDATE jobs SET state = 1 WHERE id = ?").all(job_id).run();
-        db_->prepare(
-               "INSERT INTO leases(id, job, worker, state, taken_ms, deadline_ms, openings) VALUES(?, ?, ?, 1, ?, ?, "
-               "?)")
-            .all(lease.lease_id, job_id, worker_pub, now_ms, lease.deadline_ms, openings)
-            .run();
-        out.push_back(std::move(lease));
+        open.erase(next);
+        continue;
       }
+      const Id16 job_id = fixed<16>(find.blob(0));
+      protocol::Lease lease;
+      lease.lease_id = random_array<16>();
+      lease.job = find.blob(1);
+      lease.attempt = static_cast<std::uint32_t>(find.integer(2));
+      lease.deadline_ms = now_ms + options_.lease_ms;
+      lease.openings = openings;
+      const std::uint64_t credit = natural(find, 3);
       find.reset();
+      db_->prepare("UPDATE jobs SET state = 1 WHERE id = ?").all(job_id).run();
+      db_->prepare(
+             "INSERT INTO leases(id, job, worker, state, taken_ms, deadline_ms, openings) VALUES(?, ?, ?, 1, ?, ?, ?)")
+          .all(lease.lease_id, job_id, worker_pub, now_ms, lease.deadline_ms, openings)
+          .run();
+      out.push_back(std::move(lease));
+      const auto share = options_.kind_shares.find(*next);
+      turn_ = turn_of(*next);
+      turns_[*next] = turn_ + static_cast<double>(credit) / (share == options_.kind_shares.end() ? 1.0 : share->second);
     }
     if (!out.empty()) t.commit();
     return out;
   });
+}
+
+/// Start-time fair queueing: a kind without ready jobs saves nothing up for later.
+double Ledger::turn_of(std::uint16_t kind) const {
+  const auto turn = turns_.find(kind);
+  return turn == turns_.end() ? turn_ : std::max(turn->second, turn_);
 }
 
 /// What was handed out but never arrived: the node or the worker was killed between the ledger and the worker's store.

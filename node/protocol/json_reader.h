@@ -24,6 +24,7 @@ class ObjectReader {
  public:
   ObjectReader(const nlohmann::json& object, std::string_view what) : object_(object), what_(what) {}
 
+  bool has(const char* field) const { return object_.contains(field); }
   std::uint64_t integer(const char* field, std::uint64_t min, std::uint64_t max);
   bool boolean(const char* field);
   std::string text(const char* field, std::size_t max_bytes);

@@ -48,7 +48,8 @@ std::string to_json(const Info& m) {
                    {"height", m.height},
                    {"interval_ms", m.interval_ms},
                    {"beacon_anchor", to_hex(m.beacon_anchor)},
-                   {"operator_trusted", m.operator_trusted}});
+                   {"operator_trusted", m.operator_trusted},
+                   {"kinds", m.kinds}});
 }
 
 Result<Info> info_from_json(std::string_view text) {
@@ -62,6 +63,7 @@ Result<Info> info_from_json(std::string_view text) {
     m.interval_ms = r.integer("interval_ms", 1, kMax63);
     m.beacon_anchor = r.array<32>("beacon_anchor");
     m.operator_trusted = r.boolean("operator_trusted");
+    if (r.has("kinds")) m.kinds = r.texts("kinds", 16, 32);
   });
 }
 

@@ -21,9 +21,10 @@ struct Info {
   keys::PublicKey node_pub{};  ///< role key "receipt": names the node in signed texts and verifies its receipts
   Id16 boot_id{};              ///< new at each start
   std::uint64_t height = 0;
-  std::uint64_t interval_ms = 0;  ///< aimed at between blocks
-  Hash32 beacon_anchor{};         ///< H^n of the hash chain's end, published at first start
-  bool operator_trusted = true;   ///< single-operator beacon
+  std::uint64_t interval_ms = 0;   ///< aimed at between blocks
+  Hash32 beacon_anchor{};          ///< H^n of the hash chain's end, published at first start
+  bool operator_trusted = true;    ///< single-operator beacon
+  std::vector<std::string> kinds;  ///< of the jobs that it makes; a node of an older release names none
 };
 
 /// POST /v1/workers; the request itself is signed by the request key that it brings. `binding` = envelope key's

@@ -6,8 +6,7 @@
 #include "base/log.h"
 #include "kernels/backend/discover.h"
 #include "kernels/registry.h"
-#include "node/jobs/population.h"
-#include "verify/job/ringers.h"
+#include "node/jobs/maker.h"
 #include "verify/proof/proof.h"
 
 namespace sparkmill::node {
@@ -33,32 +32,44 @@ Result<Decision> judge(const CheckInput& in, job::BlobSource& blobs, job::Execut
   const job::KindRow* row = job::find_kind(job.kind);
   if (!row) return fail(Status::unsupported, "job " + to_hex(job.id) + ": kind unknown here");
   SPARKMILL_ASSIGN(const auto work, job::open(job, blobs, job::Binding::to_lease(in.lease_id, in.worker_pub)));
-  SPARKMILL_ASSIGN(const job::Ringers ringers, job::decode_ringers(in.ringers));
-  const job::Finding found = job::check_ringers(ringers, commit->answer);
+  SPARKMILL_ASSIGN(const job::Finding found, check_secrets(*work, in.ringers, commit->answer));
   if (!found.ok()) return refuse(found.reason, found.detail);
   const Hash32 seed = proof::challenge_seed(in.beacon2, in.beacon3, job.id, in.lease_id, in.worker_pub, commit->root);
   const auto indices = proof::challenge_indices(seed, work->leaf_count(), in.openings);
   SPARKMILL_ASSIGN(const proof::Verdict verdict, proof::check(*work, *commit, indices, in.opening, executor));
   if (!verdict.accepted) return refuse(verdict.reason, verdict.detail);
-  SPARKMILL_ASSIGN(const auto pairs, job::final_pairs(*work, commit->answer, ringers));
   out.accepted = true;
   out.reason = verdict.reason;
   out.detail = verdict.detail;
+  if (const std::string more = caveat(*work); !more.empty()) out.detail += "; " + more;
   out.units = work->units();
   out.microcobble_per_gi_unit = row->credit_microcobble_per_gi_unit;
-  out.result = job::encode_pairs(pairs);
+  SPARKMILL_ASSIGN(out.result, task_answer(*work, in.ringers, commit->answer));
   return out;
 }
 
 Result<std::unique_ptr<Checker>> Checker::make(Ledger& ledger, BlobStore& blobs, const NodeTime& time,
                                                std::function<void(const protocol::Receipt&)> on_receipt) {
   std::unique_ptr<Checker> out(new Checker(ledger, blobs, time, std::move(on_receipt)));
-  const kernels::Device cpu = kernels::cpu_device();
-  SPARKMILL_ASSIGN(const kernels::Choice choice, kernels::choose(kernels::Family::match, cpu));
-  SPARKMILL_ASSIGN(auto kernel, kernels::make_tested(*choice.row, cpu));
-  out->executor_ = std::make_unique<job::InlineExecutor>(std::move(kernel));
-  out->row_ = choice.row->id();
+  const auto first = out->executor_.need(kernels::Family::match);
+  if (!first) return first.error();
   return out;
+}
+
+Result<job::Executor*> CpuExecutor::need(kernels::Family family) {
+  const auto known = rows_.find(family);
+  if (known != rows_.end()) return known->second.get();
+  const kernels::Device cpu = kernels::cpu_device();
+  SPARKMILL_ASSIGN(const kernels::Choice choice, kernels::choose(family, cpu));
+  SPARKMILL_ASSIGN(auto kernel, kernels::make_tested(*choice.row, cpu));
+  auto made = rows_.emplace(family, std::make_unique<job::InlineExecutor>(std::move(kernel)));
+  return made.first->second.get();
+}
+
+Done CpuExecutor::run(const job::Work& work, std::span<const job::Slice> slices,
+                      const std::function<Done(const job::Slice&, Bytes)>& done, const StopToken& stop) {
+  SPARKMILL_ASSIGN(job::Executor* const executor, need(work.family()));
+  return executor->run(work, slices, done, stop);
 }
 
 Checker::~Checker() { stop(); }
@@ -105,7 +116,7 @@ void Checker::loop() {
 
 bool Checker::check_one(const Id16& lease) {
   const auto input = ledger_.check_input(lease);
-  Result<Decision> decision = input ? judge(*input, blobs_, *executor_) : Result<Decision>(input.error());
+  Result<Decision> decision = input ? judge(*input, blobs_, executor_) : Result<Decision>(input.error());
   if (!decision) {
     log::get("node")->error("lease {}: could not be checked: {}", to_hex(lease), decision.error().message);
     if (++failures_[lease] < kMaxFailures) return false;

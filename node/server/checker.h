@@ -18,6 +18,18 @@ namespace sparkmill::node {
 /// The decision on one opening: ringers, claims, opened leaves, root. A lie is a Decision; an Error is our own failure.
 Result<Decision> judge(const CheckInput& input, job::BlobSource& blobs, job::Executor& executor);
 
+/// The best CPU row of each family, made and tested when it is first needed. One thread at a time.
+class CpuExecutor final : public job::Executor {
+ public:
+  /// Errors: no_device, self_test_failed.
+  Result<job::Executor*> need(kernels::Family family);
+  Done run(const job::Work& work, std::span<const job::Slice> slices,
+           const std::function<Done(const job::Slice&, Bytes)>& done, const StopToken& stop) override;
+
+ private:
+  std::map<kernels::Family, std::unique_ptr<job::InlineExecutor>> rows_;
+};
+
 class Checker {
  public:
   /// Chooses the kernel row and runs its known answers. Errors: no_device, self_test_failed.
@@ -30,7 +42,6 @@ class Checker {
   void wake();
   /// The receipt of a lease, waiting at most `timeout_ms` for its judgement. Error: timeout.
   Result<protocol::Receipt> wait(const Id16& lease, unsigned timeout_ms);
-  const std::string& row() const { return row_; }
 
  private:
   Checker(Ledger& ledger, BlobStore& blobs, const NodeTime& time,
@@ -43,8 +54,7 @@ class Checker {
   BlobStore& blobs_;
   const NodeTime& time_;
   std::function<void(const protocol::Receipt&)> on_receipt_;
-  std::unique_ptr<job::Executor> executor_;
-  std::string row_;
+  CpuExecutor executor_;
   std::thread thread_;
   StopSource stop_;
   std::mutex mutex_;

@@ -3,16 +3,21 @@
 #include "node/node.h"
 
 #include <algorithm>
+#include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/hash.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "node/jobs/batch_maker.h"
 #include "node/jobs/generator.h"
+#include "node/jobs/population.h"
 #include "node/server/boinc_routes.h"
 #include "node/server/routes.h"
 #include "verify/chain/difficulty.h"
+#include "verify/job/verify_batch.h"
 
 #ifndef SPARKMILL_VERSION
 #define SPARKMILL_VERSION "0.1.0"
@@ -53,6 +58,33 @@ std::uint64_t first_bits(const Settings& s) {
   return chain::bits_from_target(chain::target_of_difficulty(s.first_difficulty != 0 ? s.first_difficulty : easy));
 }
 
+/// "match.h=3,verify.batch=1". Error: bad_config.
+Result<std::map<std::uint16_t, std::uint32_t>> shares_of(const std::string& text) {
+  std::map<std::uint16_t, std::uint32_t> out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const std::string item = text.substr(at, end - at);
+    const std::size_t equals = std::min(item.find('='), item.size());
+    std::uint32_t share = 0;
+    const char* last = item.data() + item.size();
+    const char* number = item.data() + std::min(equals + 1, item.size());
+    const auto read = std::from_chars(number, last, share);
+    std::string known;
+    const job::KindRow* kind = nullptr;
+    for (const job::KindRow& row : job::kinds()) {
+      if (row.kind != job::Kind::match_h && row.kind != job::Kind::verify_batch) continue;
+      known += (known.empty() ? "" : ", ") + std::string(row.name);
+      if (row.name == item.substr(0, equals)) kind = &row;
+    }
+    if (kind == nullptr || read.ec != std::errc() || read.ptr != last || number == last || share > 1'000) {
+      return fail(Status::bad_config, "shares: \"" + item + "\" is not KIND=0..1000", "kinds made here: " + known);
+    }
+    out[static_cast<std::uint16_t>(kind->kind)] = share;
+    at = end + 1;
+  }
+  return out;
+}
+
 GeneratorSettings generator_settings(const Settings& s) {
   GeneratorSettings out;
   out.requests = s.job_requests;
@@ -61,6 +93,15 @@ GeneratorSettings generator_settings(const Settings& s) {
   out.predicate = s.job_predicate;
   out.queue_ahead = s.queue_ahead;
   out.max_jobs = s.max_jobs;
+  out.signatures = s.job_signatures;
+  if (const auto shares = shares_of(s.shares)) {
+    const auto none = [&](job::Kind kind) {
+      const auto share = shares->find(static_cast<std::uint16_t>(kind));
+      return share != shares->end() && share->second == 0;
+    };
+    out.match = !none(job::Kind::match_h);
+    if (none(job::Kind::verify_batch)) out.signatures = 0;
+  }
   return out;
 }
 
@@ -84,6 +125,7 @@ Done check(const Settings& s) {
   SPARKMILL_TRY(range("openings", s.openings, 1, 4'096));
   SPARKMILL_TRY(range("queue-ahead", s.queue_ahead, 1, 1'000));
   SPARKMILL_TRY(range("beacon-length", s.beacon_length, 1, 1u << 24));
+  if (const auto shares = shares_of(s.shares); !shares) return shares.error();
   return s.generate ? Generator::check(generator_settings(s)) : done();
 }
 
@@ -158,6 +200,12 @@ Done Node::Impl::prepare() {
   c.info.node_pub = c.identity.node_pub;
   c.info.boot_id = c.identity.boot_id;
   c.info.interval_ms = settings.interval_ms;
+  if (settings.generate) {
+    const GeneratorSettings made = generator_settings(settings);
+    if (made.match) c.info.kinds.emplace_back(job::find_kind(job::Kind::match_h)->name);
+    if (made.signatures != 0) c.info.kinds.emplace_back(job::find_kind(job::Kind::verify_batch)->name);
+  }
+  if (mining) c.info.kinds.emplace_back(job::find_kind(job::Kind::tensority)->name);
   c.info.beacon_anchor = ledger->first_anchor();
   c.openings = settings.openings;
   c.on_taken = [this] {
@@ -188,6 +236,7 @@ Done Node::Impl::prepare_ledger(bool first_start) {
   options.lease_ms = settings.lease_ms;
   options.min_open_ms = settings.min_open_ms;
   options.reissue_grace_ms = settings.reissue_grace_ms ? settings.reissue_grace_ms : 3 * settings.interval_ms;
+  SPARKMILL_ASSIGN(options.kind_shares, shares_of(settings.shares));
   SPARKMILL_ASSIGN(ledger, Ledger::open(options, *receipt_key, time.now_ms()));
   time.not_before(ledger->tip().time_ms);
   return done();
@@ -228,9 +277,19 @@ void Node::Impl::on_receipt(const protocol::Receipt& r) {
   if (!r.accepted) return;
   const auto task = ledger->task_of(r.job_id);
   if (!task) return;
-  const auto spec = decode_task_spec(task->spec);
   const auto result = ledger->task_result(task->id);
-  if (!spec || !result) return;
+  if (!result) return;
+  if (task->kind == static_cast<std::uint16_t>(job::Kind::verify_batch)) {
+    const auto batch = decode_batch_spec(task->spec);
+    const auto verdicts = job::decode_batch_answer(*result, ByteReader(*result).u32());
+    if (!batch || !verdicts) return;
+    log::get("node")->info("task {}: {} {}: {} signatures beside the planted ones, {} of them valid", task->id,
+                           batch->form->scheme_name, batch->form->policy_name, verdicts->size(),
+                           std::count(verdicts->begin(), verdicts->end(), 1));
+    return;
+  }
+  const auto spec = decode_task_spec(task->spec);
+  if (!spec) return;
   const auto pairs = job::decode_pairs(*result);
   if (!pairs) return;
   const TaskReport report = report_of(*spec, *pairs);

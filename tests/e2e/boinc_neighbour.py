@@ -1,24 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The worker beside a stock BOINC client with a task that wants a core: our lanes give way within seconds, come back, and
 with the client's default preferences nobody waits for ever. Also the verbs of `sparkmill boinc` on the way."""
-import json
 import os
 import re
-import shutil
 import subprocess
 import time
 
 from town import SPARKMILL, Node, Worker, check, environment, folder, free_port
-from boinc_town import BIN, PLATFORM, Client, Project, need_client, until
+from boinc_town import Client, Project, burner_app, burner_unit, need_client, until
 
-BURNER = os.path.join(BIN, "boinc_burner")
 TICK = os.sysconf("SC_CLK_TCK")
 CORES = os.cpu_count()
 
 need_client()
-if not os.path.exists(BURNER):
-    print("skipped: the test's BOINC application was not built (package libboinc-app-dev)")
-    raise SystemExit(77)
 home = folder()
 
 
@@ -38,27 +32,6 @@ def cores(pid, seconds):
     before, t = cpu_seconds(pid), time.monotonic()
     time.sleep(seconds)
     return (cpu_seconds(pid) - before) / (time.monotonic() - t)
-
-
-def burner_app():
-    place = os.path.join(home, "apps", "burn", "1.00", PLATFORM)
-    os.makedirs(place)
-    shutil.copy(BURNER, os.path.join(place, "burn_100"))
-    version = subprocess.run(["boinc", "--version"], capture_output=True, text=True).stdout.split()[0]
-    with open(os.path.join(place, "version.xml"), "w") as f:
-        f.write("<version><api_version>%s</api_version><file><physical_name>burn_100</physical_name><main_program/></file>"
-                "</version>\n" % version)
-    return os.path.join(home, "apps")
-
-
-def unit(project, name, cpu_s):
-    path = os.path.join(home, name + ".json")
-    with open(path, "w") as f:
-        json.dump({"version": 1, "app": "burn", "units": [{
-            "name": name, "command_line": str(cpu_s), "rsc_fpops_est": 60_000_000_000, "rsc_fpops_bound": 10 ** 15,
-            "rsc_memory_bound": 100_000_000, "rsc_disk_bound": 100_000_000, "delay_bound": 3600, "credit": 1, "files": [],
-            "output": {"open_name": "out", "max_nbytes": 1000}}]}, f)
-    project.add(path)
 
 
 def sparkmill(client, *words, code=0):
@@ -82,7 +55,7 @@ def boinc(state):
 
 
 # ---- a project, a client, the verbs ---------------------------------------------------------------------------------
-project = Project(home, burner_app(), validator="/bin/true")
+project = Project(home, burner_app(home), validator="/bin/true")
 project.ready()
 client = Client(home, "neighbour", cpus=1)
 key = project.account("vol")
@@ -116,7 +89,7 @@ alone = cores(pid, 5)
 print("   alone the worker uses %.2f cores" % alone)
 check("it is busy", alone > 0.1, alone)
 
-unit(project, "burn_1", 25)
+burner_unit(project, home, "burn_1", 25)
 client.update(project)
 task = until("BOINC's task runs", lambda: client.running("burn_1"), 120, client.text)
 time.sleep(3)
@@ -162,7 +135,7 @@ if others > 0.15 * CORES:
     print("   other programs use %.2f cores: the part with default preferences is left out" % others)
 else:
     began = time.monotonic()
-    unit(project, "burn_2", 12)
+    burner_unit(project, home, "burn_2", 12)
     client.update(project)
     until("beside a busy worker a task begins under default preferences", lambda: client.running("burn_2"), 180, client.text)
     print("   it began after %.0f s" % (time.monotonic() - began))

@@ -107,21 +107,25 @@ def die_with_parent():
 class Client:
     """The stock client, in a folder of its own."""
 
-    def __init__(self, home, name, cpus=None, more_options=(), config=""):
+    def __init__(self, home, name, cpus=None, more_options=(), config="", gpus=False):
         self.home = home
         self.folder = os.path.join(home, "client-" + name)
-        self.more_options = list(more_options)
+        self.more_options = list(more_options) + ([] if gpus else ["--no_gpus"])
         os.makedirs(self.folder, exist_ok=True)
         self.port = free_port()
-        self.write("cc_config.xml", "<cc_config><log_flags><task>1</task><file_xfer>1</file_xfer><sched_ops>1</sched_ops>"
-                   "<sched_op_debug>1</sched_op_debug></log_flags><options><allow_multiple_clients>1"
-                   "</allow_multiple_clients><report_results_immediately>1</report_results_immediately>" +
-                   ("<ncpus>%d</ncpus>" % cpus if cpus else "") + config + "</options></cc_config>")
+        self.cpus = cpus
+        self.configure(config)
         self.write("global_prefs_override.xml", "<global_preferences><suspend_cpu_usage>0</suspend_cpu_usage>"
                    "<run_if_user_active>1</run_if_user_active><disk_interval>2</disk_interval><work_buf_min_days>0"
                    "</work_buf_min_days><work_buf_additional_days>0.01</work_buf_additional_days></global_preferences>")
         self.child = None
         self.start()
+
+    def configure(self, more=""):
+        self.write("cc_config.xml", "<cc_config><log_flags><task>1</task><file_xfer>1</file_xfer><sched_ops>1</sched_ops>"
+                   "<sched_op_debug>1</sched_op_debug></log_flags><options><allow_multiple_clients>1"
+                   "</allow_multiple_clients><report_results_immediately>1</report_results_immediately>" +
+                   ("<ncpus>%d</ncpus>" % self.cpus if self.cpus else "") + more + "</options></cc_config>")
 
     def write(self, name, text):
         with open(os.path.join(self.folder, name), "w") as f:
@@ -131,7 +135,7 @@ class Client:
         self.log = open(os.path.join(self.folder, "log.txt"), "a")
         self.child = subprocess.Popen(
             ["boinc", "--dir", self.folder, "--gui_rpc_port", str(self.port), "--allow_multiple_clients",
-             "--no_info_fetch", "--skip_cpu_benchmarks", "--insecure", "--no_gpus", "--sched_retry_delay_min", "2",
+             "--no_info_fetch", "--skip_cpu_benchmarks", "--insecure", "--sched_retry_delay_min", "2",
              "--sched_retry_delay_max", "5", "--pers_retry_delay_min", "2", "--pers_retry_delay_max", "5",
              *self.more_options],
             stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, start_new_session=True,
@@ -190,8 +194,11 @@ class Client:
         return found
 
     def text(self):
+        return self.whole_text()[-8000:]
+
+    def whole_text(self):
         with open(os.path.join(self.folder, "log.txt")) as f:
-            return f.read()[-8000:]
+            return f.read()
 
     def kill(self):
         """For good: the client and what it started."""
@@ -273,16 +280,16 @@ class Volunteer:
         return self.ask(0)
 
 
-def app_folder(home, options="", client_paths=()):
-    """apps/sparkmill/1.00/PLATFORM with the application and the libraries of BOINC that it links."""
+def app_folder(home, options="", plan_class="", program="sparkmill-boinc_100"):
+    """apps/sparkmill/1.00/PLATFORM[__CLASS] with the application and the libraries of BOINC that it links."""
     app = os.path.join(BIN, "sparkmill-boinc")
     if not os.path.exists(app):
         print("skipped: sparkmill-boinc was not built (package libboinc-app-dev)")
         sys.exit(77)
-    folder = os.path.join(home, "apps", "sparkmill", "1.00", PLATFORM)
+    folder = os.path.join(home, "apps", "sparkmill", "1.00", PLATFORM + ("__" + plan_class if plan_class else ""))
     os.makedirs(folder)
-    shutil.copy(app, os.path.join(folder, "sparkmill-boinc_100"))
-    files = "<file><physical_name>sparkmill-boinc_100</physical_name><main_program/></file>"
+    shutil.copy(app, os.path.join(folder, program))
+    files = "<file><physical_name>%s</physical_name><main_program/></file>" % program
     linked = subprocess.run(["ldd", app], capture_output=True, text=True).stdout
     for soname, path in re.findall(r"(libboinc\S*) => (\S+)", linked):
         shutil.copy(os.path.realpath(path), os.path.join(folder, soname + "_100"))
@@ -292,6 +299,32 @@ def app_folder(home, options="", client_paths=()):
     with open(os.path.join(folder, "version.xml"), "w") as f:
         f.write("<version><api_version>%s</api_version>%s<cmdline>%s</cmdline></version>\n" % (version, files, options))
     return os.path.join(home, "apps")
+
+
+def burner_app(home):
+    """apps/burn/1.00/PLATFORM: an application that burns CPU time (tests/fake/boinc_burner.cpp)."""
+    burner = os.path.join(BIN, "boinc_burner")
+    if not os.path.exists(burner):
+        print("skipped: the test's BOINC application was not built (package libboinc-app-dev)")
+        sys.exit(77)
+    place = os.path.join(home, "apps", "burn", "1.00", PLATFORM)
+    os.makedirs(place)
+    shutil.copy(burner, os.path.join(place, "burn_100"))
+    version = subprocess.run(["boinc", "--version"], capture_output=True, text=True).stdout.split()[0]
+    with open(os.path.join(place, "version.xml"), "w") as f:
+        f.write("<version><api_version>%s</api_version><file><physical_name>burn_100</physical_name><main_program/></file>"
+                "</version>\n" % version)
+    return os.path.join(home, "apps")
+
+
+def burner_unit(project, home, name, cpu_s):
+    path = os.path.join(home, name + ".json")
+    with open(path, "w") as f:
+        json.dump({"version": 1, "app": "burn", "units": [{
+            "name": name, "command_line": str(cpu_s), "rsc_fpops_est": 60_000_000_000, "rsc_fpops_bound": 10 ** 15,
+            "rsc_memory_bound": 100_000_000, "rsc_disk_bound": 100_000_000, "delay_bound": 3600, "credit": 1, "files": [],
+            "output": {"open_name": "out", "max_nbytes": 1000}}]}, f)
+    project.add(path)
 
 
 def templates(path, rows, n, seed, twins=()):

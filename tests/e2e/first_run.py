@@ -19,7 +19,8 @@ print("first run took %.1f s" % (time.monotonic() - began))
 for part in ("made a new key", "no node named", "self-test passed", "profile H: geometry is disclosed to the node",
              "commit recorded", "challenged", "proof accepted", "operator-trusted", "balance", "API and dashboard",
              "sparkmill run --node URL", "summary: 2 job(s) accepted", "devices busy", "block heights",
-             "kernel tensority/", "mining: block found", "summary: mining for http://"):
+             "kernel tensority/", "kernel ed25519/", "match.h", "verify.batch", "each bad one recomputed by another row",
+             "4096 signature(s) checked", "mining: block found", "summary: mining for http://"):
     check("it says '%s'" % part, part in text, text)
 key = os.path.join(worker.data, "worker.key")
 check("the key is the owner's only", stat.S_IMODE(os.stat(key).st_mode) == 0o600)
@@ -28,6 +29,7 @@ blocks = int(re.search(r"(\d+) block\(s\) found", text).group(1))
 check("the blocks that its challenges waited for are its own proof of work", blocks >= 4, text)
 check("two receipts are in the store", len(receipts) == 2 and counters["accepted"] == 2, counters)
 check("pairs were found", counters["answers"] > 0, counters)
+check("signatures were checked", counters["checked"] == 4096, counters)
 
 # A second start finds its key and its node's ledger; Ctrl-C keeps what is unfinished.
 worker = Worker(home)
@@ -37,6 +39,7 @@ other = Worker(home, "--node", "http://127.0.0.1:9")
 check("a second worker on the same folder ends with 10", other.wait(20) == 10, other.text())
 check("it says what to do", "in use by another process" in other.text(), other.text())
 check("it works", worker.says("job ", 20), worker.text())
+worker.until("signatures are shown beside pairs", lambda s: s["items_checked"] >= 4096, 60)
 worker.interrupt()
 asked = time.monotonic()
 code = worker.wait(15)

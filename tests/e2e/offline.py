@@ -317,6 +317,14 @@ class Offline(unittest.TestCase):
         run("vectors", wrong, check=11)
         wrong.write_text(json.dumps({"source": "s", "cases": [{"msg": "616263", "sha256": "00" * 32}]}))
         run("vectors", wrong, check=11)
+        out = run("vectors", folder / "wycheproof_rsa2048_sha256_pkcs1.json", "--backend", "reference", check=0).stdout
+        self.assertRegex(out, r"rsa/reference on cpu +174 +0 +2 +the key rule wants e = 65537")
+        document = json.loads((folder / "rsa2048_draw.json").read_text())
+        document["cases"][0]["valid"] = False
+        document["cases"][1]["leading_zero_bits"] += 1
+        wrong.write_text(json.dumps(document))
+        out = run("vectors", wrong, "--backend", "rsa/reference", check=11).stdout
+        self.assertRegex(out, r"rsa/reference on cpu +56 +2 +0 +case 0: accepted; case 1: the score differs")
         document = json.loads((folder / "tensority.json").read_text())
         document["hash_vectors"] = document["hash_vectors"][5:6]
         document["stage_vectors"] = []
@@ -340,6 +348,69 @@ class Offline(unittest.TestCase):
             self.assertIn("wrong.json", done.stderr)
         run("vectors", self.at / "none.json", check=13)
         run("vectors", check=2)
+
+    def test_vectors_of_blocks_and_trees(self):
+        folder = ROOT / "tests" / "vectors"
+        wrong = self.at / "wrong.json"
+        document = json.loads((folder / "bytom_blocks.json").read_text())
+        by_name = {c["name"]: c for c in document["cases"]}
+        out = run("vectors", folder / "bytom_blocks.json", "--backend", "ed25519/cpu/avx2", check=0).stdout
+        self.assertRegex(out, r"ed25519/cpu/avx2 on cpu +%d +0 +" % (len(document["cases"]) + len(document["windows"])))
+        for change in (lambda e: e["transactions"][1]["inputs"][0].update(sighash="00" * 32),
+                       lambda e: e["transactions"][1].update(gas_used=1), lambda e: e.update(canonical=False),
+                       lambda e: e["signatures"][0].update(ok=False), lambda e: e["signatures"].pop(),
+                       lambda e: e.update(verdict="invalid", reason="pow"), lambda e: e.update(pow_ok=False),
+                       lambda e: e["stateful"].update(utxo={})):
+            case = json.loads(json.dumps(by_name["p2wpkh_1in_2out"]))
+            change(case["expect"])
+            wrong.write_text(json.dumps({"cases": [case], "windows": []}))
+            out = run("vectors", wrong, "--backend", "ed25519/cpu/avx2", check=11).stdout
+            self.assertIn("p2wpkh_1in_2out: ", out)
+        document = json.loads((folder / "merkle.json").read_text())
+        run("vectors", folder / "merkle.json", check=0)
+        document["cases"] = [c for c in document["cases"] if c["why"] == "valid" and c["proof"]][:3]
+        document["cases"][0]["valid"] = False
+        wrong.write_text(json.dumps(document))
+        self.assertIn("accepted", run("vectors", wrong, check=11).stdout)
+
+    def test_verify_blocks(self):
+        document = json.loads((ROOT / "tests" / "vectors" / "bytom_blocks.json").read_text())
+        cases = {c["name"]: c for c in document["cases"]}
+        window = document["windows"][1]  # valid, valid, spent
+        seed = cases[window["blocks"][0]]["context"]["seed"]
+        text, packed, coins = self.at / "blocks.txt", self.at / "blocks.bin", self.at / "coins.txt"
+        blocks = [cases[name]["hex"] for name in window["blocks"]]
+        text.write_text("# three blocks\nseed %s\n\n%s\n" % (seed, "\n".join(blocks)))
+        packed.write_bytes(b"SMBLOCK1" + b"".join(struct.pack("<I", len(b) // 2) + bytes.fromhex(b) for b in blocks))
+        coins.write_text("".join("%s %d %s\n" % (i, c["height"], "coinbase" if c["coinbase"] else "plain")
+                                 for i, c in window["initial_utxo"].items()))
+        for args in ((text,), (packed, "--seed", seed, "--threads", 1), (text, "--utxo", coins, "--window", 1)):
+            done = run("verify-blocks", *args, check=11)
+            lines = [json.loads(line) for line in done.stdout.splitlines()]
+            self.assertEqual([line.get("reason", line["verdict"]) for line in lines], window["verdicts"])
+            self.assertEqual([line["id"] for line in lines],
+                             [cases[name]["expect"]["block_id"] for name in window["blocks"]])
+            self.assertEqual(lines[1]["checked"], ["body", "links", "bits", "work"] + ["state"] * ("--utxo" in args))
+            self.assertIn("3 blocks, 2 valid", done.stderr)
+        text.write_text("seed %s\n%s\n" % (seed, "\n".join(blocks[:2])))
+        run("verify-blocks", text, "--quiet", check=0)
+        self.assertEqual(run("verify-blocks", text, "--invalid", "--quiet", check=0).stderr, "")
+        for name in ("bad_pow", "wrong_status_root"):
+            text.write_text("seed %s\n%s\n%s\n" % (seed, cases[name]["hex"], blocks[1]))
+            lines = [json.loads(line) for line in run("verify-blocks", text, "--all", check=11).stdout.splitlines()]
+            self.assertEqual([line["verdict"] for line in lines], ["invalid", "invalid"])
+            self.assertEqual(lines[0]["reason"], cases[name]["expect"]["reason"])
+        coins.write_text("00 1 plain\n")
+        for args, code, word in (((self.at / "none.txt",), 13, "none.txt"), ((), 2, "no file"),
+                                 ((text, "--seed", "00"), 13, "--seed"), ((text, "--utxo", coins), 13, "line 1"),
+                                 ((self.at,), 13, "folder")):
+            self.assertIn(word, run("verify-blocks", *args, check=code).stderr)
+        for content, word in ((b"zz\n", "line 1"), (b"SMBLOCK1\x01\x00", "block 1"), (b"SMBLOCK1\xff\xff\xff\xff", "limit"),
+                              (b"SMBLOCK1\x05\x00\x00\x00\x03", "ends within")):
+            packed.write_bytes(content)
+            self.assertIn(word, run("verify-blocks", packed, check=13).stderr)
+        text.write_text("")
+        self.assertEqual(run("verify-blocks", text, "--quiet", check=0).stdout, "")
 
     def test_report(self):
         out = run("match", "--report", "faces", "--users", 4096, check=0).stdout

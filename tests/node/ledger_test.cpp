@@ -105,6 +105,51 @@ class LedgerTest : public ::testing::Test {
   std::unique_ptr<Ledger> ledger_;
 };
 
+TEST_F(LedgerTest, KindsGetTheirSharesOfTheCredit) {
+  constexpr std::uint16_t kLarge = 1, kSmall = 4;
+  options_.kind_shares = {{kLarge, 3}, {kSmall, 1}};
+  options_.max_open_leases = 1'000;
+  open();
+  const auto fill = [&](std::uint16_t kind, std::uint64_t credit, int count) {
+    for (int k = 0; k < count; ++k) {
+      const auto task = ledger_->add_task(kind, view("spec"), credit, now_);
+      ASSERT_TRUE(task);
+      Attempt a;
+      a.task = task->id;
+      a.job_id = random_array<16>();
+      a.job = {static_cast<std::uint8_t>(kind)};
+      a.deadline_ms = now_ + 86'400'000;
+      ASSERT_TRUE(ledger_->add_attempt(a, now_));
+    }
+  };
+  fill(kLarge, 1'000, 40);
+  fill(kSmall, 100, 200);
+  EXPECT_EQ(ledger_->stats(kSmall)->ready, 200u);
+  EXPECT_EQ(ledger_->stats(kLarge)->tasks, 40u);
+  EXPECT_EQ(ledger_->stats()->tasks, 240u);
+  EXPECT_FALSE(*ledger_->task_without_attempt(kSmall));
+  const auto take_credit = [&](int leases) {
+    std::map<std::uint16_t, std::uint64_t> credit;
+    for (int k = 0; k < leases; ++k) {
+      const auto got = ledger_->take(worker(1), {kLarge, kSmall}, 1, 128, now_);
+      EXPECT_TRUE(got);
+      if (got->empty()) break;
+      const std::uint16_t kind = got->front().job[0];
+      credit[kind] += kind == kLarge ? 1'000 : 100;
+    }
+    return credit;
+  };
+  auto credit = take_credit(65);  // three to one in credit: 15 large ones to 50 small ones
+  EXPECT_NEAR(static_cast<double>(credit[kLarge]) / static_cast<double>(credit[kSmall]), 3.0, 0.7);
+  // A worker that wants one kind only gets it; and that saves up nothing for the other.
+  for (int k = 0; k < 20; ++k) {
+    ASSERT_EQ(ledger_->take(worker(1), {kLarge}, 1, 128, now_)->size(), 1u);
+  }
+  credit = take_credit(13);
+  EXPECT_GE(credit[kLarge], 1'000u);
+  EXPECT_GE(credit[kSmall], 100u);
+}
+
 TEST_F(LedgerTest, BlocksGoOnAfterARestart) {
   for (int i = 0; i < 5; ++i) block();
   const protocol::Block before = ledger_->tip();

@@ -161,6 +161,52 @@ TEST_F(RoundTest, EveryLieIsFound) {
   EXPECT_EQ(account->balance, 0u);
 }
 
+TEST_F(RoundTest, SignaturesAreWorkToo) {
+  settings_.job_signatures = 512;
+  settings_.shares = "match.h=0";
+  start();
+  ScriptedWorker w = enlisted(kAlice);
+  w.kinds = {"verify.batch"};
+  EXPECT_EQ(w.refresh().kinds, std::vector<std::string>{"verify.batch"});
+  {
+    const auto a = w.take();
+    ASSERT_EQ(a->job.kind, job::Kind::verify_batch);
+    const job::Outcome o = w.compute(*a->work);
+    const protocol::Receipt r = w.finish(*a, commit_of(o), o);
+    EXPECT_TRUE(r.accepted) << r.reason << ": " << r.detail;
+    EXPECT_THAT(r.detail, ::testing::HasSubstr("paid computation"));
+    EXPECT_EQ(r.units, a->work->units());
+    EXPECT_GT(r.credit_microcobble, 0u);
+  }
+  const auto refused = [&](const Assignment& a, const job::Outcome& lie) {
+    const protocol::Receipt r = w.finish(a, commit_of(lie), lie);
+    EXPECT_FALSE(r.accepted);
+    EXPECT_EQ(r.credit_microcobble, 0u);
+    return r.reason;
+  };
+  {  // everything is valid, nothing was computed
+    const auto a = w.take();
+    const job::Outcome o = w.compute(*a->work);
+    Bytes answer = o.answer;
+    std::fill(answer.begin() + 4, answer.end(), std::uint8_t{0xff});
+    EXPECT_EQ(refused(*a, *a->work->rebuild(Bytes(o.evidence.size()), answer)), "plant_missed");
+  }
+  {  // verdicts as they are, evidence of another worker
+    const auto a = w.take();
+    const auto his = a->work->rebind(job::Binding::to_lease(a->lease.lease_id, {}));
+    EXPECT_EQ(refused(*a, w.compute(*his)), "leaf_mismatch");
+  }
+  {  // a good item called bad: known as good by the plants, or recomputed
+    const auto a = w.take();
+    const job::Outcome o = w.compute(*a->work);
+    Bytes answer = o.answer;
+    std::size_t at = 4;
+    while (answer[at] == 0) ++at;
+    answer[at] &= static_cast<std::uint8_t>(answer[at] - 1);
+    EXPECT_THAT(refused(*a, *a->work->rebuild(o.evidence, answer)), ::testing::AnyOf("false_pair", "plant_refused"));
+  }
+}
+
 TEST_F(RoundTest, ResendingIsHarmlessAndASecondCommitIsNot) {
   start();
   ScriptedWorker w = enlisted(kAlice);
@@ -410,6 +456,10 @@ TEST_F(RoundTest, BadSettingsAreRefusedWithTheirName) {
   refused([](Settings& s) { s.job_predicate = "face.dot>>1"; }, "predicate");
   refused([](Settings& s) { s.job_predicate = "voice.dot>=1"; }, "predicate");
   refused([](Settings& s) { s.openings = 0; }, "openings");
+  refused([](Settings& s) { s.job_signatures = 3; }, "signatures");
+  refused([](Settings& s) { s.shares = "match.h"; }, "shares");
+  refused([](Settings& s) { s.shares = "match.h=1,seal=2"; }, "shares");
+  refused([](Settings& s) { s.shares = "verify.batch=1001"; }, "shares");
 }
 
 TEST_F(RoundTest, TwoNodesDoNotShareAFolder) {

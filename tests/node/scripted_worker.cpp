@@ -38,9 +38,6 @@ ScriptedWorker::ScriptedWorker(std::string url, std::uint8_t seed)
     : envelope_(key_of(seed).role("envelope")),
       request_(key_of(seed).role("request")),
       client_(std::make_unique<http::Client>(must(http::Url::parse(url)))) {
-  const kernels::Device cpu = kernels::cpu_device();
-  const auto choice = must(kernels::choose(kernels::Family::match, cpu));
-  executor_ = std::make_unique<job::InlineExecutor>(must(kernels::make_tested(*choice.row, cpu)));
   refresh();
 }
 
@@ -79,14 +76,14 @@ http::Response ScriptedWorker::enlist() {
   r.binding = envelope_.sign("sparkmill/request-key/v1",
                              ByteWriter().bytes(info_.node_pub).bytes(request_.public_key()).data());
   r.name = "scripted";
-  r.kinds = {"match.h"};
+  r.kinds = kinds;
   r.devices = {"cpu: test"};
   const std::string body = protocol::to_json(r);
   return send("POST", "/v1/workers", Bytes(body.begin(), body.end()));
 }
 
 std::vector<protocol::Lease> ScriptedWorker::lease(std::uint32_t wait_ms, std::uint32_t max) {
-  const std::string body = protocol::to_json(protocol::LeaseRequest{{"match.h"}, max, wait_ms});
+  const std::string body = protocol::to_json(protocol::LeaseRequest{kinds, max, wait_ms});
   const auto answer = send("POST", "/v1/leases", Bytes(body.begin(), body.end()));
   if (answer.status != 200) throw std::runtime_error(std::string(text(answer.body)));
   return must(protocol::leases_from_json(text(answer.body)));
@@ -110,12 +107,14 @@ std::unique_ptr<Assignment> ScriptedWorker::take() {
 job::Outcome ScriptedWorker::compute(const job::Work& work) {
   std::vector<Bytes> results;
   const auto slices = work.slice(std::uint64_t{1} << 22);
-  const Done ran = executor_->run(work, slices,
-                                  [&results](const job::Slice&, Bytes bytes) {
-                                    results.push_back(std::move(bytes));
-                                    return done();
-                                  },
-                                  {});
+  std::unique_ptr<job::InlineExecutor>& executor = executors_[work.family()];
+  if (!executor) {
+    const kernels::Device cpu = kernels::cpu_device();
+    const auto choice = must(kernels::choose(work.family(), cpu));
+    executor = std::make_unique<job::InlineExecutor>(must(kernels::make_tested(*choice.row, cpu)));
+  }
+  const auto keep = [&results](const job::Slice&, Bytes bytes) { return results.push_back(std::move(bytes)), done(); };
+  const Done ran = executor->run(work, slices, keep, {});
   if (!ran) throw std::runtime_error(ran.error().message);
   return must(work.assemble(results));
 }

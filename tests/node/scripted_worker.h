@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "base/http/client.h"
@@ -35,6 +36,8 @@ class ScriptedWorker {
  public:
   /// `seed` makes different keys.
   ScriptedWorker(std::string url, std::uint8_t seed);
+
+  std::vector<std::string> kinds = {"match.h"};  ///< that it asks for
 
   protocol::Info refresh();
   http::Response get(const std::string& target);
@@ -70,7 +73,7 @@ class ScriptedWorker {
   std::unique_ptr<http::Client> client_;
   protocol::Info info_;
   http::Request last_;
-  std::unique_ptr<job::InlineExecutor> executor_;
+  std::map<kernels::Family, std::unique_ptr<job::InlineExecutor>> executors_;
 };
 
 proof::Commit commit_of(const job::Outcome& outcome);

@@ -4,9 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/file.h"
+#include "base/hex.h"
 #include "tests/verify/batch_support.h"
+#include "verify/merkle/merkle.h"
 
 namespace sparkmill::job {
 namespace {
@@ -34,6 +38,48 @@ TEST(VerifyBatch, PlantedItemsOfEveryFormAreFound) {
     }
     EXPECT_EQ(bad, 64u);
     EXPECT_EQ(kinds.size(), sample.kinds);
+  }
+}
+
+// Jobs, evidence, leaves and root byte for byte as an independent Python oracle computes them.
+TEST(VerifyBatch, AsTheOracleComputes) {
+  const auto text = read_text_file(SPARKMILL_SOURCE_DIR "/tests/vectors/verify_batch.json", 4u << 20);
+  ASSERT_TRUE(text.ok());
+  const nlohmann::json document = nlohmann::json::parse(*text);
+  ASSERT_GE(document["cases"].size(), 9u);
+  for (const auto& c : document["cases"]) {
+    const auto bytes = [&](const char* field) { return *from_hex(c[field].get<std::string>()); };
+    SCOPED_TRACE(c["policy"].get<std::string>());
+    MemoryBlobs blobs;
+    const Bytes stream = bytes("stream");
+    blobs.add(stream);
+    const auto job = decode(bytes("job"));
+    ASSERT_TRUE(job.ok()) << job.error().message;
+    const auto lease = *array_from_hex<16>(c["lease_id"].get<std::string>());
+    const auto worker = *array_from_hex<32>(c["worker_pub"].get<std::string>());
+    const auto work = open(*job, blobs, Binding::to_lease(lease, worker));
+    ASSERT_TRUE(work.ok()) << work.error().message;
+    EXPECT_EQ((*work)->needs_quorum(), !c["evidence_flag"].get<bool>());
+    for (const char* row : {"reference", ""}) {
+      const auto choice = kernels::choose(kernels::Family::ed25519, kernels::cpu_device(), row);
+      InlineExecutor executor(std::move(*choice->row->make(kernels::cpu_device())));
+      std::vector<Bytes> results;
+      const auto keep = [&](const Slice&, Bytes b) { return results.push_back(std::move(b)), done(); };
+      ASSERT_TRUE(executor.run(**work, (*work)->slice(5), keep, {}).ok());
+      const auto outcome = (*work)->assemble(results);
+      ASSERT_TRUE(outcome.ok());
+      EXPECT_EQ(outcome->answer, bytes("answer"));
+      EXPECT_EQ(outcome->evidence, bytes("evidence"));
+      for (std::size_t k = 0; k < outcome->leaves.size(); ++k) {
+        EXPECT_EQ(to_hex(outcome->leaves[k]), c["leaves"][k].get<std::string>()) << k;
+      }
+      EXPECT_EQ(to_hex(merkle::root(outcome->leaves)), c["root"].get<std::string>());
+    }
+    // The writers of this side give the same bytes.
+    const auto params = decode_batch_params(job->params);
+    EXPECT_EQ(encode_batch_params(*params), job->params);
+    const auto list = signatures::decode_stream(stream, "stream", 1000);
+    EXPECT_EQ(signatures::encode_stream(list->form(), list->view()), stream);
   }
 }
 

@@ -223,6 +223,39 @@ TEST(Store, AnOlderSchemaIsBroughtUp) {
   EXPECT_EQ((*store)->boinc_counts()->unclaimed, 1u);
 }
 
+TEST(Store, ResultsOfVersionThreeAreDueForClaimAndReceipt) {
+  TempFolder folder;
+  const auto file = folder.path() / "store.sqlite";
+  { ASSERT_TRUE(Store::open(file)); }
+  {
+    auto db = sqlite::Database::open(file, true);
+    ASSERT_TRUE(db);
+    for (const char* column : {"output_hash", "claim_tries", "claim_at_ms", "receipt", "receipt_reason",
+                               "receipt_tries", "receipt_at_ms", "receipt_credit"}) {
+      (*db)->exec(std::string("ALTER TABLE boinc_results DROP COLUMN ") + column);
+    }
+    (*db)->exec(
+        "INSERT INTO boinc_results(project, name, app, exit_status, elapsed_ms, cpu_ms, completed_ms, user_id, "
+        "host_id, "
+        "cpid, acknowledged, claim) VALUES('http://a/', 'smk_x_0', 'sparkmill', 0, 1, 1, 1, 7, 8, zeroblob(16), 1, "
+        "'recorded')");
+    (*db)->exec("PRAGMA user_version = 3");
+  }
+  auto store = Store::open(file);
+  ASSERT_TRUE(store) << store.error().message;
+  const auto claims = (*store)->boinc_claims_due(10, 5);
+  ASSERT_TRUE(claims);
+  ASSERT_EQ(claims->size(), 1u) << "a claim that was only recorded is asked about again";
+  EXPECT_EQ((*claims)[0].user_id, 7u);
+  EXPECT_EQ((*store)->boinc_receipts_due(10, 5)->size(), 1u);
+  ASSERT_TRUE((*store)->set_boinc_claim((*claims)[0], {"recorded", "no_receipt", 0, 100}).ok());
+  EXPECT_TRUE((*store)->boinc_claims_due(10, 99)->empty());
+  EXPECT_EQ((*store)->boinc_claims_due(10, 100)->front().tries, 1u);
+  ASSERT_TRUE((*store)->set_boinc_receipt((*claims)[0], {"credited", "", 55, 0}).ok());
+  EXPECT_EQ((*store)->boinc_claims_due(10, 5)->size(), 1u) << "its receipt decides the claim";
+  EXPECT_EQ((*store)->boinc_counts()->credit_microcobble, 55u);
+}
+
 TEST(Store, LeavesANewerSchemaAlone) {
   TempFolder folder;
   const auto file = folder.path() / "store.sqlite";

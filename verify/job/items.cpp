@@ -11,6 +11,7 @@ namespace sparkmill::job {
 namespace {
 
 constexpr std::size_t kEntryBytes = kEvidenceBytes + 1;
+constexpr std::uint8_t kGood = 1;
 
 Hash32 leaf_of(std::uint32_t index, std::uint8_t verdict, ByteView evidence) {
   return sha256(ByteWriter().u8(0).u32(index).u8(verdict).bytes(evidence).data());
@@ -154,7 +155,7 @@ Done ItemWork::check_answer(ByteView answer) const {
 Done ItemWork::check_bad(ByteView verdicts, std::span<const std::string> not_by) const {
   std::vector<std::uint32_t> claimed;
   for (std::size_t k = 0; k < verdicts.size(); ++k) {
-    if (verdicts[k] == 0) claimed.push_back(static_cast<std::uint32_t>(k));
+    if (verdicts[k] != kGood) claimed.push_back(static_cast<std::uint32_t>(k));
   }
   if (claimed.empty()) return done();
   SPARKMILL_ASSIGN(const auto kernel, other_cpu_kernel(family(), not_by));
@@ -162,9 +163,10 @@ Done ItemWork::check_bad(ByteView verdicts, std::span<const std::string> not_by)
   std::vector<Hash32> evidence(claimed.size());
   SPARKMILL_TRY(decide(claimed, *kernel, {}, found, evidence));
   for (std::size_t k = 0; k < claimed.size(); ++k) {
-    if (found[k] == 0) continue;
+    if (found[k] == verdicts[claimed[k]]) continue;
     return fail(Status::mismatch,
-                std::string(what()) + ": item " + std::to_string(claimed[k]) + " is called invalid and is not");
+                std::string(what()) + ": item " + std::to_string(claimed[k]) +
+                    (found[k] == kGood ? " is called invalid and is not" : " is invalid, but not so"));
   }
   return done();
 }

@@ -17,8 +17,8 @@ namespace sparkmill::job {
 
 inline constexpr std::size_t kEvidenceBytes = sizeof(Hash32);
 
-/// Items of a kind have verdict 0 where it says no and needs every such claim recomputed; what other bytes mean is the
-/// kind's.
+/// Verdict 1 says that an item is good; every other byte says that it is not, and which one why. All claims of the
+/// second sort are recomputed, with their reasons.
 class ItemWork : public Work {
  public:
   ~ItemWork() override = default;

@@ -10,6 +10,7 @@
 #include "verify/job/tensority_check.h"
 #include "verify/job/tensority_search.h"
 #include "verify/job/verify_batch.h"
+#include "verify/job/verify_blocks.h"
 
 namespace sparkmill::job {
 namespace {
@@ -57,6 +58,8 @@ constexpr KindRow kKinds[] = {
      kTensorityWeight, true, split_tensority_check, combine_tensority_check},
     {Kind::verify_batch, "verify.batch", "signatures", kernels::Family::ed25519, open_verify_batch, kSignatureWeight,
      true, split_verify_batch, combine_verify_batch},
+    {Kind::verify_blocks, "verify.blocks", "hashes", kernels::Family::tensority, open_verify_blocks, kTensorityWeight,
+     true, split_verify_blocks, combine_verify_blocks},
 };
 
 }  // namespace

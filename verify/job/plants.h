@@ -47,4 +47,7 @@ Result<PlantedBatch> plant_batch(Signers& signers, const signatures::Items& real
 /// "malformed". The details name no item: they reach the worker.
 Finding check_plants(const Plants& plants, ByteView answer);
 
+/// The answer without the planted items, in the same layout. Error: bad_input.
+Result<Bytes> strip_plants(const Plants& plants, ByteView answer);
+
 }  // namespace sparkmill::job

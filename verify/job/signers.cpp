@@ -187,8 +187,15 @@ void flip_bit(Bytes& bytes, std::size_t from, std::size_t to, ChaChaWords& draw)
 
 Result<std::unique_ptr<Signers>> make_signers(const Form& form, const Hash32& seed) {
   if (sodium_init() < 0) return fail(Status::internal, "libsodium could not start");
-  if (form.scheme == Scheme::ed25519) {
-    return std::unique_ptr<Signers>(std::make_unique<Ed25519Signers>(form, seed));
+  switch (form.scheme) {
+    case Scheme::ed25519: return std::unique_ptr<Signers>(std::make_unique<Ed25519Signers>(form, seed));
+    case Scheme::ecdsa:
+    case Scheme::ecdsa_recover:
+    case Scheme::ecdsa_address:
+    case Scheme::bip340: return secp256k1_signers(form, seed);
+    case Scheme::rsa2048: return rsa_signers(form, seed);
+    case Scheme::musig2:
+    case Scheme::ecvrf: break;
   }
   return fail(Status::unsupported, "no signatures of the scheme " + std::string(form.scheme_name) + ", policy " +
                                        std::string(form.policy_name) + ", are made here");

@@ -51,7 +51,8 @@ class Signers {
   virtual SampleItem bad(PlantKind kind) = 0;
 };
 
-/// All draws come from `seed`. Error: unsupported for forms that nobody here can sign for.
+/// All draws come from `seed`, but for RSA keys, which are made once a process. Error: unsupported for forms that
+/// nobody here can sign for.
 Result<std::unique_ptr<Signers>> make_signers(const signatures::Form& form, const Hash32& seed);
 
 std::string_view name(PlantKind kind);

@@ -9,4 +9,8 @@ namespace sparkmill::job {
 /// Flips one drawn bit of bytes [from, to).
 void flip_bit(Bytes& bytes, std::size_t from, std::size_t to, ChaChaWords& draw);
 
+/// Requires a form of ECDSA or BIP-340; of RSA-2048.
+std::unique_ptr<Signers> secp256k1_signers(const signatures::Form& form, const Hash32& seed);
+std::unique_ptr<Signers> rsa_signers(const signatures::Form& form, const Hash32& seed);
+
 }  // namespace sparkmill::job

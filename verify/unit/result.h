@@ -36,6 +36,7 @@ Result<Statement> decode_statement(ByteView bytes, const keys::PublicKey& app_pu
 inline constexpr std::string_view kAppKeyFile = "sparkmill-app.key";              ///< key file, mode 0600
 inline constexpr std::string_view kAppPublicFile = "sparkmill-app.pub";           ///< 64 hex digits, for the companion
 inline constexpr std::string_view kAppStatementFile = "sparkmill-app.statement";  ///< written by the companion
+inline constexpr std::string_view kAppResultsFile = "sparkmill-app.results";      ///< lines "<result name> <SHA-256>"
 
 struct UnitResult {
   keys::PublicKey project_pub{};

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <fstream>
 
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "verify/unit/result.h"
 
 namespace sparkmill::worker::boinc {
 
@@ -16,8 +18,6 @@ namespace {
 
 constexpr std::uint64_t kSlowMs = 10'000;  // projects and acknowledged results
 constexpr std::uint64_t kLogsMs = 60'000;  // job logs
-constexpr std::uint64_t kClaimMs = 60'000;
-constexpr std::uint64_t kNoClaimsMs = 3'600'000;  // the node has no place for claims
 constexpr std::uint64_t kDayMs = 86'400'000;
 constexpr std::streamoff kLogTail = 256 << 10;
 constexpr std::size_t kShownTasks = 64;
@@ -55,20 +55,19 @@ std::string tail(const fs::path& file) {
   return text;
 }
 
-protocol::BoincClaim claim_of(const BoincRow& r) {
-  protocol::BoincClaim c;
-  c.own_application = r.app.rfind("sparkmill", 0) == 0;
-  c.project_url = r.project_url;
-  c.result_name = r.name;
-  c.app_name = r.app;
-  c.user_id = r.user_id;
-  c.host_id = r.host_id;
-  c.cpid = r.cpid;
-  c.exit_status = r.exit_status;
-  c.elapsed_ms = r.elapsed_ms;
-  c.cpu_ms = r.cpu_ms;
-  c.completed_ms = r.completed_ms;
-  return c;
+/// The hash that the application noted of that result's file, the newest first; nothing when it did not.
+Hash32 noted_hash(const fs::path& project_dir, const std::string& result) {
+  Hash32 out{};
+  const std::string text = tail(project_dir / std::string(unit::kAppResultsFile));
+  const std::string start = result + " ";
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = std::string_view(text).substr(at, end - at);
+    at = end + 1;
+    if (line.substr(0, start.size()) != start) continue;
+    if (const auto hash = array_from_hex<32>(line.substr(start.size()))) out = *hash;
+  }
+  return out;
 }
 
 }  // namespace
@@ -110,8 +109,12 @@ void Companion::tick() {
   if (client_ || look_for_client(now)) {
     if (auto done = poll(now); !done) lost(done.error(), now);
   }
-  parts_.give_way(policy_.decide(view_, now));
-  if (settings_.claim && parts_.send_claims && now >= claim_at_ms_) claim(now);
+  given_ = policy_.decide(view_, now);
+  parts_.give_way(given_);
+  state_keys();
+  if (recount_.exchange(false)) {
+    if (auto counts = parts_.store.boinc_counts()) counts_ = *counts;
+  }
   publish();
 }
 
@@ -224,6 +227,7 @@ void Companion::note(BoincRow row) {
     row.user_id = static_cast<std::uint64_t>(std::max<std::int64_t>(0, p.user_id));
     row.host_id = static_cast<std::uint64_t>(std::max<std::int64_t>(0, p.host_id));
     if (const auto cpid = array_from_hex<16>(p.cpid)) row.cpid = *cpid;
+    if (!p.dir.empty()) row.output_hash = noted_hash(p.dir, row.name);
   }
   const auto fresh = parts_.store.put_boinc_result(row);
   if (!fresh) return log::get("boinc")->debug("result {} is not recorded yet: {}", row.name, fresh.error().message);
@@ -231,6 +235,7 @@ void Companion::note(BoincRow row) {
   noted_.insert(key);
   if (*fresh) log::get("boinc")->info("finished: {} of {}, exit status {}", row.name, row.project_url, row.exit_status);
   if (auto counts = parts_.store.boinc_counts()) counts_ = *counts;
+  if (row.acknowledged && parts_.finished) parts_.finished();
 }
 
 /// What was finished while nobody looked, or was forgotten when the client was restarted.
@@ -258,26 +263,38 @@ void Companion::read_job_logs() {
   }
 }
 
-void Companion::claim(std::uint64_t now_ms) {
-  claim_at_ms_ = now_ms + kClaimMs;
-  const auto rows = parts_.store.boinc_unclaimed(protocol::kMaxBoincClaims);
-  if (!rows || rows->empty()) return;
-  std::vector<protocol::BoincClaim> claims;
-  for (const BoincRow& r : *rows) claims.push_back(claim_of(r));
-  const auto answers = parts_.send_claims(std::move(claims));
-  if (!answers) {
-    if (answers.status() == Status::not_found) claim_at_ms_ = now_ms + kNoClaimsMs;
-    log::get("boinc")->debug("claims are kept: {}", answers.error().message);
-    return;
-  }
-  for (const BoincRow& r : *rows) {
-    const Id16 id = protocol::boinc_result_id(r.project_url, r.name);
-    for (const protocol::BoincClaimAnswer& a : *answers) {
-      if (a.id != id) continue;
-      if (auto kept = parts_.store.set_boinc_claim(r, a); !kept) log::get("boinc")->warn("{}", kept.error().message);
+/// Beside each key that our application made for itself: that its work is this worker's.
+void Companion::state_keys() {
+  if (!parts_.sign_statement) return;
+  for (const rpc::Project& p : projects_) {
+    if (p.dir.empty() || bound_.count(p.dir) != 0) continue;
+    const auto shown = read_text_file(fs::path(p.dir) / std::string(unit::kAppPublicFile), 256);
+    if (!shown) continue;  // not there yet, and not ours to read where it stays so
+    const auto app = array_from_hex<32>(shown->substr(0, 64));
+    bound_.insert(p.dir);
+    if (!app) {
+      log::get("boinc")->warn("{}: {} holds no key", p.url, unit::kAppPublicFile);
+      continue;
+    }
+    const fs::path file = fs::path(p.dir) / std::string(unit::kAppStatementFile);
+    if (const auto there = read_file(file, unit::kStatementBytes)) {
+      const auto statement = unit::decode_statement(*there, *app);
+      if (statement && statement->worker_pub == parts_.worker_pub) continue;
+      if (statement) {
+        log::get("boinc")->warn(
+            "{}: its application's key is bound to another worker; to bind it to this one delete {}", p.url,
+            file.string());
+        continue;
+      }
+    }
+    const Done written = write_file_atomic(file, parts_.sign_statement(*app), 0644);
+    if (written) {
+      log::get("boinc")->info("{}: results of its application count for this worker from now on", p.url);
+    } else {
+      log::get("boinc")->warn("{}: results of its application count for its own key: {}", p.url,
+                              written.error().message);
     }
   }
-  if (auto counts = parts_.store.boinc_counts()) counts_ = *counts;
 }
 
 void Companion::publish() {
@@ -291,6 +308,13 @@ void Companion::publish() {
   b.failed = counts_.failed;
   b.claims_waiting = counts_.unclaimed;
   b.claims_credited = counts_.credited;
+  b.receipts_waiting = counts_.receipts_waiting;
+  b.receipts_credited = counts_.receipts_credited;
+  b.receipts_refused = counts_.receipts_refused;
+  b.credit_microcobble = counts_.credit_microcobble;
+  for (const auto& [device, way] : given_) {
+    if (way.share < 1) b.gives.push_back({device, way.share, way.code, way.text});
+  }
   if (client_ && view_.connected) {
     b.address = client_->settings().address.text();
     b.version = client_->version().text();

@@ -4,6 +4,7 @@
 // the usual case: then it only looks again now and then, and says nothing. Source: BOINC page 1.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -14,7 +15,6 @@
 
 #include "boinc/rpc/client.h"
 #include "boinc/rpc/password.h"
-#include "node/protocol/boinc_claim.h"
 #include "worker/boinc/policy.h"
 #include "worker/state/state.h"
 #include "worker/store/store.h"
@@ -26,7 +26,6 @@ struct CompanionSettings {
   std::optional<::sparkmill::boinc::rpc::Address>
       address;  ///< not set: the client's socket if there is one, else port 31416
   ::sparkmill::boinc::rpc::Places places;
-  bool claim = false;  ///< send claims of finished results to the node
   unsigned poll_ms = 1'000;
   unsigned look_ms = 15'000;  ///< between two looks for a client that is not there
   unsigned reply_ms = 30'000;
@@ -39,8 +38,10 @@ struct CompanionParts {
   const Clock& clock;
   std::vector<kernels::Device> devices;
   std::function<void(const std::map<std::string, GiveWay>&)> give_way;
-  /// Signs and sends claims; empty: nobody takes them. Error not_found: this node has no place for claims.
-  std::function<Result<std::vector<protocol::BoincClaimAnswer>>(std::vector<protocol::BoincClaim>)> send_claims = {};
+  /// Binds the key that our application made for itself to this worker (verify/unit/result.h); empty: nothing is bound.
+  std::function<Bytes(const keys::PublicKey& app_pub)> sign_statement = {};
+  keys::PublicKey worker_pub{};         ///< whose statements these are
+  std::function<void()> finished = {};  ///< a result is in the project's hands
 };
 
 class Companion {
@@ -49,6 +50,8 @@ class Companion {
   ~Companion();
   void start();
   void stop();  ///< gives everything back to us
+  /// What the store counts has changed: the next look shows it. Any thread.
+  void recount() { recount_ = true; }
 
  private:
   void loop();
@@ -60,7 +63,7 @@ class Companion {
   Done note_finished();
   void note(BoincRow row);
   void read_job_logs();
-  void claim(std::uint64_t now_ms);
+  void state_keys();
   void publish();
 
   CompanionSettings settings_;
@@ -72,9 +75,12 @@ class Companion {
   std::vector<::sparkmill::boinc::rpc::Project> projects_;
   std::string state_ = "absent", detail_;
   unsigned failures_ = 0;
-  std::uint64_t look_at_ms_ = 0, slow_at_ms_ = 0, logs_at_ms_ = 0, claim_at_ms_ = 0;
+  std::uint64_t look_at_ms_ = 0, slow_at_ms_ = 0, logs_at_ms_ = 0;
   std::set<std::string> noted_;  ///< of results that are in the store as they are
+  std::set<std::string> bound_;  ///< project folders whose key was looked at
+  std::map<std::string, GiveWay> given_;
   BoincCounts counts_;
+  std::atomic<bool> recount_{false};
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -129,8 +129,9 @@ int show_tasks(rpc::Client& client) {
   std::vector<std::vector<std::string>> rows = {{"task", "state", "done", "elapsed", "left", "needs"}};
   for (const rpc::Task& t : *tasks) {
     const bool over = t.over();
-    rows.push_back({safe(t.name), std::string(rpc::phase(t)),
-                    over ? "" : fmt::format("{:.1f} %", 100 * t.fraction_done),
+    std::string phase(rpc::phase(t));
+    if (t.scheduler_wait && !t.wait_reason.empty()) phase += ": " + t.wait_reason;
+    rows.push_back({safe(t.name), safe(phase), over ? "" : fmt::format("{:.1f} %", 100 * t.fraction_done),
                     fmt::format("{:.0f} s", over ? t.final_elapsed_s : t.elapsed_s),
                     over ? "" : fmt::format("{:.0f} s", t.left_s), safe(t.resources.empty() ? "1 CPU" : t.resources)});
   }

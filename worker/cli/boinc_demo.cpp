@@ -129,6 +129,11 @@ Done BoincDemo::start_project() {
   SPARKMILL_ASSIGN(const std::string assimilator, ours("sparkmill-boinc-assimilate"));
   SPARKMILL_ASSIGN(const std::string work, ours("sparkmill-boinc-work"));
   SPARKMILL_TRY(step({work, "init", "--project", project().string(), "--url", url(), "--hold-s", "0"}));
+  constexpr std::string_view kSaid = "project key: ";
+  SPARKMILL_ASSIGN(const std::string said, read_text_file(settings_.folder / "last-step.txt", 1u << 20));
+  const std::size_t at = said.find(kSaid);
+  if (at == std::string::npos) return fail(Status::internal, work + ": does not name the project's key: " + said);
+  project_key_ = said.substr(at + kSaid.size(), 64);
   const fs::path log = settings_.folder / "project.log";
   // A host of its own account is all there is, so it may try a unit again; units have quorum 1.
   SPARKMILL_ASSIGN(server_,
@@ -149,6 +154,11 @@ Done BoincDemo::start_project() {
     return fail(Status::locked, "port " + std::to_string(settings_.port) + " is taken: " + tail_of(log),
                 "--boinc-port chooses others");
   return done();
+}
+
+std::string BoincDemo::trust() const {
+  // Its receipts name no node: the demo may be run with one chain today and another tomorrow.
+  return "{\"url\": \"" + url() + "\", \"assimilator_key\": \"" + project_key_ + "\", \"any_node\": true}";
 }
 
 Done BoincDemo::add_work() const {

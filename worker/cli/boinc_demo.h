@@ -26,6 +26,8 @@ class BoincDemo {
   ~BoincDemo();  ///< ends client and server
   /// Nothing: boinc-client is not installed, only the server runs.
   const std::optional<std::filesystem::path>& client_folder() const { return client_folder_; }
+  /// The project's list entry for a node that shall trust it (docs/boinc-credit.md).
+  std::string trust() const;
   std::string client_address() const { return "127.0.0.1:" + std::to_string(settings_.port + 1); }
 
  private:
@@ -42,6 +44,7 @@ class BoincDemo {
 
   const BoincDemoSettings settings_;
   std::optional<std::filesystem::path> client_folder_;
+  std::string project_key_;               ///< signs its receipts, hex
   std::optional<Child> server_, client_;  // the client goes first
 };
 

@@ -31,6 +31,8 @@ int run_hash(std::span<const std::string> args);
 int run_enrol(std::span<const std::string> args);
 int run_verify(std::span<const std::string> args);
 int run_verify_batch(std::span<const std::string> args);
+int run_sign_checkpoint(std::span<const std::string> args);
+int run_verify_blocks(std::span<const std::string> args);
 int run_check(std::span<const std::string> args);
 int run_config(std::span<const std::string> args);
 int run_keys(std::span<const std::string> args);

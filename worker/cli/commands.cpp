@@ -31,6 +31,8 @@ constexpr Command kCommands[] = {
     {"hash", "Tensority of a header hash and a seed", run_hash},
     {"verify", "check a proof file against its inputs, or a block header's proof of work", run_verify},
     {"verify-batch", "decide a file or stream of signatures under a chain's rules", run_verify_batch},
+    {"verify-blocks", "judge a file of blocks of Bytom, or of evidence of BTTC and BTN", run_verify_blocks},
+    {"sign-checkpoint", "sign a BTTC checkpoint vote, never two that contradict each other", run_sign_checkpoint},
     {"vectors", "run test-vector files through every kernel row", run_vectors},
     {"bench", "measure kernels, or compare two measurements", run_bench},
 };

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "node/node.h"
@@ -85,16 +86,21 @@ std::string progress_text(const worker::Snapshot& s) {
       ++waiting;
     }
   }
-  double rate = 0, hashes = 0;
-  for (const worker::DeviceState& d : s.devices) rate += d.rate.s10, hashes += d.hash_rate.s10;
+  double rate = 0, hashes = 0, signatures = 0;
+  for (const worker::DeviceState& d : s.devices) {
+    rate += d.rate.s10;
+    hashes += d.hash_rate.s10;
+    signatures += d.signature_rate.s10;
+  }
   const std::string mining = !s.mining.on
                                  ? ""
                                  : fmt::format("mining {}: {} hashes/s, {} shares accepted, {} blocks", s.mining.state,
                                                short_number(hashes), s.mining.accepted, s.mining.blocks);
   if (out.empty() && waiting == 0) return s.mode == "running" ? mining : s.mode;
   if (out.empty()) out = "nothing to compute";
-  return fmt::format("{}; {} job(s) wait for challenge or receipt; {} pairs/s over 10 s; height {}{}{}", out, waiting,
-                     short_number(rate), s.source.height, mining.empty() ? "" : "; ", mining);
+  return fmt::format(
+      "{}; {} job(s) wait for challenge or receipt; {} pairs/s, {} signatures/s over 10 s; height {}{}{}", out, waiting,
+      short_number(rate), short_number(signatures), s.source.height, mining.empty() ? "" : "; ", mining);
 }
 
 /// SIGINT and SIGTERM on a thread of its own: the first asks for a stop, the second ends at once.
@@ -157,8 +163,23 @@ Result<keys::KeyFile> open_key(const config::Config& config, Console& console) {
   return key;
 }
 
+/// The list of BOINC projects of the embedded node: the user's, else one of the demo project, else none.
+Result<std::filesystem::path> trusted_projects(const config::Config& config, const worker::AppSettings& settings,
+                                               const BoincDemo* boinc, Console& console) {
+  const std::filesystem::path own = config.path("demo.boinc_projects");
+  if (boinc == nullptr) return own;
+  if (!own.empty()) {
+    console.say("BOINC demo: demo.boinc_projects is set, so its credit counts only with this entry in " + own.string() +
+                ": " + boinc->trust());
+    return own;
+  }
+  const std::filesystem::path list = settings.data / "boinc-demo" / "projects.json";
+  SPARKMILL_TRY(write_file_atomic(list, view("{\"projects\": [" + boinc->trust() + "]}\n")));
+  return list;
+}
+
 Result<std::unique_ptr<node::Node>> embedded_node(const config::Config& config, worker::AppSettings& settings,
-                                                  Console& console) {
+                                                  const BoincDemo* boinc, Console& console) {
   node::Settings demo;
   // Two chains: one with proof of work, one without, for workers that do not mine for it.
   demo.proof_of_work = settings.mining == "auto" || settings.mining == "node";
@@ -174,10 +195,15 @@ Result<std::unique_ptr<node::Node>> embedded_node(const config::Config& config, 
   demo.job_requests = static_cast<std::uint32_t>(config.number("demo.requests"));
   demo.job_users = static_cast<std::uint32_t>(config.number("demo.users"));
   demo.job_predicate = config.text("demo.predicate");
+  demo.job_signatures = static_cast<std::uint32_t>(config.number("demo.signatures"));
+  demo.shares = config.text("demo.shares");
   demo.queue_ahead = settings.jobs_in_flight + 1;
-  console.say(std::string(settings.node_url.empty() ? "no node named: " : "") + "starting the built-in demo node in " +
-              demo.data.string() +
-              "; it makes small jobs of real faces hidden in a synthetic population, and its credit is for show");
+  SPARKMILL_ASSIGN(demo.boinc_projects, trusted_projects(config, settings, boinc, console));
+  console.say(
+      std::string(settings.node_url.empty() ? "no node named: " : "") + "starting the built-in demo node in " +
+      demo.data.string() +
+      "; it makes small jobs of real faces hidden in a synthetic population and of fresh signatures, and its credit "
+      "is for show");
   auto node = node::Node::start(demo);
   if (!node) return node;
   settings.node_url = (*node)->url();
@@ -199,8 +225,10 @@ int summary(const worker::RunTotals& t, const worker::Snapshot& s, Console& cons
   console.progress("");
   mining_summary(s.mining, console);
   if (s.source.state == "none") return 0;  // no node
-  console.say(fmt::format("summary: {} job(s) accepted, {} refused, {} given up; {} matching pair(s) found", t.accepted,
-                          t.rejected, t.stale + t.wrong, t.answers));
+  console.say(
+      fmt::format("summary: {} job(s) accepted, {} refused, {} given up; {} matching pair(s) found, {} signature(s) "
+                  "checked",
+                  t.accepted, t.rejected, t.stale + t.wrong, t.answers, t.checked));
   console.say(
       fmt::format("summary: {} pairs compared, {} pairs/s from first lease to last receipt ({:.2f} s exactly), devices "
                   "busy {:.1f} %, "
@@ -357,7 +385,7 @@ int run_run(std::span<const std::string> arguments) {
   std::unique_ptr<node::Node> node;
   const bool elsewhere = settings->mining == "pool" || settings->mining == "bytom";
   if (settings->node_url == "demo" || (settings->node_url.empty() && !elsewhere)) {
-    auto started = embedded_node(*config, *settings, console);
+    auto started = embedded_node(*config, *settings, demo->get(), console);
     if (!started) {
       const int code = report("run", started.error());
       return started.status() == Status::corrupt ? kStoreExit : code;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hex.h"
+#include "verify/blocks/evidence/evidence.h"
 #include "verify/template/enrol.h"
 #include "verify/template/population.h"
 
@@ -46,8 +47,24 @@ bool first_case_has(const Json& root, std::initializer_list<const char*> members
   if (cases == root.end() || !cases->is_array() || cases->empty() || !cases->front().is_object()) return false;
   return std::all_of(members.begin(), members.end(), [&](const char* m) { return cases->front().contains(m); });
 }
+bool is_rsa_draw(const Json& root) { return first_case_has(root, {"n", "e", "sig", "prev_hash", "valid"}); }
+bool is_rsa_pkcs1(const Json& root) {
+  const auto algorithm = root.find("algorithm");
+  return first_case_has(root, {"n", "e", "sig", "msg", "result"}) &&
+         (algorithm == root.end() || *algorithm == "RSASSA-PKCS1-v1_5");
+}
+
+/// The first case is of one of the system's kinds; kinds of different systems may share a name, not their fields.
+bool is_evidence(const Json& root, evidence::System system) {
+  const auto cases = root.find("cases");
+  return cases != root.end() && cases->is_array() && !cases->empty() && evidence::is_item(system, cases->front());
+}
 
 constexpr VectorFormat kFormats[] = {
+    {"btn", "cases with kind, in, expect: draws, committees, blocks, frames of BTN",
+     [](const Json& r) { return is_evidence(r, evidence::System::btn); }, run_btn_vectors},
+    {"bttc", "cases with kind, in, expect: checkpoints, proofs, exits, events of BTTC",
+     [](const Json& r) { return is_evidence(r, evidence::System::bttc); }, run_bttc_vectors},
     {"sparkmill/enrol/v1", "enrolment and synthetic rows",
      [](const Json& r) { return has_format(r, "sparkmill/enrol/v1"); }, run_enrol_vectors},
     {"sparkmill/match/v1", "match tiles on every kernel row",
@@ -56,6 +73,9 @@ constexpr VectorFormat kFormats[] = {
      [](const Json& r) { return has_format(r, "sparkmill/match_job/v1"); }, run_match_job_vectors},
     {"tensority", "hash_vectors, stage_vectors, headers and targets of Bytom", is_tensority, run_tensority_vectors},
     {"ed25519", "cases with pk, sig and msg, and verdicts by policy", is_ed25519, run_ed25519_vectors},
+    {"rsa2048 draws", "cases with n, e, sig, prev_hash and valid", is_rsa_draw, run_rsa_draw_vectors},
+    {"rsa2048 RSASSA-PKCS1-v1_5", "cases with n, e, sig, msg and result, of SHA-256", is_rsa_pkcs1,
+     run_rsa_pkcs1_vectors},
     {"ecdsa", "cases with pub_uncompressed, sig, msg and result",
      [](const Json& r) {
        return first_case_has(r, {"pub_uncompressed", "sig", "msg", "result"});
@@ -80,6 +100,16 @@ constexpr VectorFormat kFormats[] = {
      run_ecvrf_vectors},
     {"hash_to_curve", "suites of RFC 9380: edwards25519 and expand_message_xmd with SHA-512",
      [](const Json& r) { return r.contains("suites") && r.at("suites").is_object(); }, run_hash_to_curve_vectors},
+    {"merkle", "cases with tree, leaf, proof and root",
+     [](const Json& r) {
+       return first_case_has(r, {"tree", "leaf", "proof", "root"});
+     },
+     run_merkle_vectors},
+    {"bytom_blocks", "Bytom 1.x blocks with ids, verdicts and reasons, and windows of them",
+     [](const Json& r) {
+       return r.contains("windows") && first_case_has(r, {"name", "hex", "expect"});
+     },
+     run_bytom_vectors},
     {"hashes", "cases with msg and digests: SHA-2, SHA-3, Keccak", is_hashes, run_hash_vectors},
 };
 

@@ -40,6 +40,8 @@ struct VectorFormat {
 std::span<const VectorFormat> vector_formats();
 
 // One runner a format.
+Result<std::vector<VectorResult>> run_bytom_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_merkle_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_ed25519_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_bip340_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_ecdsa_vectors(const nlohmann::json& root, const VectorContext& context);
@@ -47,11 +49,15 @@ Result<std::vector<VectorResult>> run_ecrecover_vectors(const nlohmann::json& ro
 Result<std::vector<VectorResult>> run_ecvrf_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_hash_to_curve_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_musig2_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_btn_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_bttc_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_enrol_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_hash_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_match_vectors(const nlohmann::json& root, const VectorContext& context);
 
 Result<std::vector<VectorResult>> run_match_job_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_rsa_draw_vectors(const nlohmann::json& root, const VectorContext& context);
+Result<std::vector<VectorResult>> run_rsa_pkcs1_vectors(const nlohmann::json& root, const VectorContext& context);
 Result<std::vector<VectorResult>> run_tensority_vectors(const nlohmann::json& root, const VectorContext& context);
 
 /// Calls `run` for each row of the family on each device that it runs on; a row that runs nowhere, or is not in this

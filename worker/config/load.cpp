@@ -428,7 +428,6 @@ Done boinc_settings(const Config& config, worker::boinc::CompanionSettings& s) {
   SPARKMILL_TRY(boinc_address(config, s.address));
   s.places.data_dir = config.path("boinc.data_dir");
   s.places.password_file = config.path("boinc.password_file");
-  s.claim = config.flag("boinc.claim");
   return done();
 }
 
@@ -469,6 +468,8 @@ Result<worker::AppSettings> app_settings(const Config& config) {
   s.source_patience_ms = config.number("source_patience_s") * 1000;
   SPARKMILL_TRY(mining_settings(config, s));
   SPARKMILL_TRY(boinc_settings(config, s.boinc));
+  s.boinc_credit.claims = config.flag("boinc.claim");
+  s.boinc_credit.receipts = config.flag("boinc.receipts");
   return s;
 }
 

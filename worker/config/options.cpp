@@ -101,6 +101,9 @@ constexpr Option kOptions[] = {
          Type::path),
     text("boinc.password_file", "", "Its gui_rpc_auth.cfg; empty: the one in its data folder", Type::path),
     flag("boinc.claim", "false", "Send signed claims of finished BOINC results (account, host, times) to the node"),
+    flag("boinc.receipts", "true",
+         "Bind the key of our own BOINC application to this worker, and bring the node the receipts that its project "
+         "publishes"),
     number("source_patience_s", "0", 0, 604'800, "s",
            "Give up (exit 6) when the node, or without one the source of mining work, is unreachable that long; 0: "
            "never"),
@@ -115,7 +118,16 @@ constexpr Option kOptions[] = {
     live(flag("log.json", "false", "One JSON object a line instead of text")),
     number("demo.requests", "8192", 256, 1u << 20, "rows", "Requests in a job of the embedded demo node"),
     number("demo.users", "8192", 256, 1u << 20, "rows", "Enrolled users in a job of the embedded demo node"),
+    number("demo.signatures", "4096", 0, 1u << 20, "signatures",
+           "Signatures in a verify.batch job of the embedded demo node; 0: no such jobs"),
+    text("demo.shares", "match.h=3,verify.batch=1",
+         "How the embedded demo node shares the credit it hands out among kinds of jobs"),
     number("demo.interval_ms", "2000", 200, 600'000, "ms", "Block interval of the embedded demo node"),
+    text(
+        "demo.boinc_projects", "",
+        "JSON list of BOINC projects whose credit counts at the embedded demo node (docs/boinc-credit.md); empty: with "
+        "--boinc demo that project, else none",
+        Type::path),
     text("demo.predicate", "face.dot>=660", "Predicate of the jobs of the embedded demo node"),
 };
 

@@ -157,6 +157,12 @@ Done Pipeline::load(NodeClient& client, Task& task) {
   SPARKMILL_ASSIGN(task.work,
                    job::open(task.job, blobs_, job::Binding::to_lease(task.row.lease_id, link_->worker_pub())));
   task.units_total = task.work->units();
+  const kernels::Family family = task.work->family();
+  if (scheduler_.lanes(family) == 0) {
+    return fail(Status::unsupported, "no device here computes " + std::string(kernels::name(family)));
+  }
+  std::lock_guard lock(mutex_);
+  task.family = family;
   return done();
 }
 
@@ -192,7 +198,8 @@ Done Pipeline::compute(Task& task) {
     SPARKMILL_TRY(store_.put_slice(task.row.lease_id, {slice.index, std::move(result)}));
     task.units_done += slice.units;
     std::lock_guard lock(mutex_);
-    meter_.add(clock_.steady_ms(), static_cast<double>(slice.units));
+    meters_.try_emplace(task.family, clock_.steady_ms())
+        .first->second.add(clock_.steady_ms(), static_cast<double>(slice.units));
     return done();
   };
   return scheduler_.run(*task.work, todo, task.row.deadline_ms, keep, task.cancel.token());
@@ -235,7 +242,10 @@ Done Pipeline::prove(Task& task) {
     totals_.commit_bytes = std::max<std::uint64_t>(totals_.commit_bytes, row.commit.size());
     task.row = std::move(row);
   }
-  say_(fmt::format("job {}: computed; {} pair(s) found, each recomputed by another row", task.label, answers));
+  say_(checks(*task.kind)
+           ? fmt::format("job {}: computed; {} {} decided, each bad one recomputed by another row", task.label, answers,
+                         task.kind->unit)
+           : fmt::format("job {}: computed; {} pair(s) found, each recomputed by another row", task.label, answers));
   return done();
 }
 

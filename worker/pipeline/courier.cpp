@@ -219,11 +219,12 @@ void Pipeline::settle(const TaskPtr& task, const protocol::Receipt& receipt) {
   if (receipt.job_id != task->row.job_id) wrong = "its receipt names another job";
   if (receipt.accepted && receipt.answer_hash != task->row.answer_hash) wrong = "its receipt is for another answer";
   if (wrong != nullptr) return drop(task, wrong, "stale");
-  auto fresh = store_.put_receipt(receipt, task->row.answers);
+  auto fresh = store_.put_receipt(receipt, task->row.answers, checks(*task->kind));
   if (!fresh) return end(fresh.error());
   if (receipt.accepted) {
-    say_(fmt::format("job {}: proof accepted; {} pair(s), credit {:.3f} cobblestones, in block {}{}", task->label,
-                     task->row.answers, static_cast<double>(receipt.credit_microcobble) / 1e6, receipt.height,
+    say_(fmt::format("job {}: proof accepted; {} {}, credit {:.3f} cobblestones, in block {}{}", task->label,
+                     task->row.answers, checks(*task->kind) ? task->kind->unit : "pair(s)",
+                     static_cast<double>(receipt.credit_microcobble) / 1e6, receipt.height,
                      receipt.operator_trusted ? " (operator-trusted)" : ""));
   } else {
     say_(fmt::format("job {}: proof refused: {}{}{}", task->label, receipt.reason, receipt.detail.empty() ? "" : ": ",
@@ -236,11 +237,14 @@ void Pipeline::settle(const TaskPtr& task, const protocol::Receipt& receipt) {
       ++(receipt.accepted ? lifetime_.accepted : lifetime_.rejected);
       ++(receipt.accepted ? totals_.accepted : totals_.rejected);
       if (receipt.accepted) {
-        lifetime_.units += receipt.units;
-        lifetime_.answers += task->row.answers;
+        const bool verdicts = checks(*task->kind);
+        (verdicts ? lifetime_.checked : lifetime_.answers) += task->row.answers;
         lifetime_.credit_microcobble += receipt.credit_microcobble;
-        totals_.units += receipt.units;
-        totals_.answers += task->row.answers;
+        (verdicts ? totals_.checked : totals_.answers) += task->row.answers;
+        if (!verdicts) {
+          lifetime_.units += receipt.units;
+          totals_.units += receipt.units;
+        }
         totals_.credit_microcobble += receipt.credit_microcobble;
       }
     }
@@ -291,6 +295,11 @@ void Pipeline::look_at_account(NodeClient& client) {
   say_(fmt::format("balance {:.8f} BTK ({:+.8f}), credit {:.3f} cobblestones, {} receipt(s) accepted",
                    static_cast<double>(account->balance) / 1e8, static_cast<double>(gained) / 1e8,
                    static_cast<double>(account->credit_microcobble) / 1e6, account->accepted));
+}
+
+void Pipeline::expect_credit() {
+  std::lock_guard lock(mutex_);
+  account_wanted_height_ = std::max(account_wanted_height_, height_ + 2);
 }
 
 bool Pipeline::finished_all() const {

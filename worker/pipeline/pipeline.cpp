@@ -37,8 +37,7 @@ Pipeline::Pipeline(PipelineSettings settings, std::shared_ptr<NodeLink> link, St
       scheduler_(scheduler),
       state_(state),
       clock_(clock),
-      say_(say ? std::move(say) : [](const std::string&) {}),
-      meter_(clock.steady_ms()) {
+      say_(say ? std::move(say) : [](const std::string&) {}) {
   source_.name = link_->settings().url;
 }
 
@@ -251,7 +250,7 @@ void Pipeline::source_loop() {
 bool Pipeline::take_leases(NodeClient& client) {
   std::vector<std::string> kinds;
   for (const job::KindRow& kind : job::kinds()) {
-    if (kind.challenged) kinds.emplace_back(kind.name);
+    if (kind.challenged && scheduler_.lanes(kind.family) != 0) kinds.emplace_back(kind.name);
   }
   unsigned room = 0;
   {

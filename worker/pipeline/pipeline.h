@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,8 +36,9 @@ struct PipelineSettings {
 /// What one run of the program did, for the summary.
 struct RunTotals {
   std::uint64_t accepted = 0, rejected = 0, stale = 0, wrong = 0;
-  std::uint64_t units = 0;
-  std::uint64_t answers = 0;
+  std::uint64_t units = 0;    ///< of matching: pairs compared
+  std::uint64_t answers = 0;  ///< pairs found
+  std::uint64_t checked = 0;  ///< signatures and blocks decided
   std::uint64_t credit_microcobble = 0;
   std::uint64_t balance_units = 0;
   std::uint64_t first_height = 0, last_height = 0;
@@ -75,6 +77,8 @@ class Pipeline {
   std::optional<Done> wait(unsigned timeout_ms);
   /// Writes jobs, source and results into the state tree.
   void publish();
+  /// Credit came from elsewhere: the account is asked for once the next blocks are there.
+  void expect_credit();
   std::uint64_t unfinished() const;
   RunTotals totals() const;
   void end(Done result);  ///< ends the run from outside (no device left, ...)
@@ -161,7 +165,7 @@ class Pipeline {
   Counters lifetime_;
   std::uint64_t first_lease_us_ = 0;
   Scheduler::Busy busy_at_first_lease_;
-  RateMeter meter_;
+  std::map<kernels::Family, RateMeter> meters_;
 
   std::vector<std::thread> threads_;
 };

@@ -50,14 +50,15 @@ void Pipeline::publish() {
   std::vector<Reason> reasons;
   {
     std::lock_guard lock(mutex_);
-    const Rates rates = meter_.rates(clock_.steady_ms());
+    std::map<kernels::Family, std::uint64_t> ahead;
     std::vector<TaskPtr> order(tasks_.begin(), tasks_.end());
     std::stable_sort(order.begin(), order.end(),
                      [](const TaskPtr& a, const TaskPtr& b) { return a->deadline_ms < b->deadline_ms; });
-    std::uint64_t ahead = 0;
     for (const TaskPtr& t : order) {
-      jobs.push_back(describe(*t, ahead, rates));
-      if (!t->delivering) ahead += t->units_total - std::min<std::uint64_t>(t->units_done, t->units_total);
+      const auto meter = meters_.find(t->family);
+      const Rates rates = meter == meters_.end() ? Rates{} : meter->second.rates(clock_.steady_ms());
+      jobs.push_back(describe(*t, ahead[t->family], rates));
+      if (!t->delivering) ahead[t->family] += t->units_total - std::min<std::uint64_t>(t->units_done, t->units_total);
       if (t->row.phase >= Phase::committed && t->delivering) ++queued;
     }
     jobs.insert(jobs.end(), done_jobs_.rbegin(), done_jobs_.rend());
@@ -80,6 +81,7 @@ void Pipeline::publish() {
     s.source = std::move(source);
     s.results = {lifetime.accepted, lifetime.stale, lifetime.rejected, lifetime.wrong};
     s.pairs_found = lifetime.answers;
+    s.items_checked = lifetime.checked;
     s.credit_microcobble = lifetime.credit_microcobble;
     s.balance_units = balance;
     s.store_queued = queued;

@@ -21,9 +21,10 @@ struct Pipeline::Task {
   // guarded by the pipeline's mutex
   std::string phase = "fetching";
   std::string cancel_reason;
-  std::uint64_t deadline_ms = 0;  ///< of the lease, node time
-  std::uint64_t taken_ms = 0;     ///< node time when the lease was taken or renewed
-  bool delivering = false;        ///< the courier has it
+  kernels::Family family = kernels::Family::match;  ///< whose lanes it needs; known when its inputs are
+  std::uint64_t deadline_ms = 0;                    ///< of the lease, node time
+  std::uint64_t taken_ms = 0;                       ///< node time when the lease was taken or renewed
+  bool delivering = false;                          ///< the courier has it
 
   // the owner's
   std::vector<job::Blob> inputs;
@@ -32,6 +33,9 @@ struct Pipeline::Task {
   std::uint64_t next_try_ms = 0;  ///< steady
   unsigned tries = 0;
 };
+
+/// Whether the answers of the kind are verdicts on what was given, not things found in it.
+inline bool checks(const job::KindRow& kind) { return kind.kind != job::Kind::match_h; }
 
 /// Every answer begins with the u32 count of its items.
 inline std::uint64_t answer_count(ByteView answer) { return ByteReader(answer).u32(); }

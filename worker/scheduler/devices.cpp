@@ -226,6 +226,14 @@ DeviceState Scheduler::describe(Device& d, std::uint64_t now_ms) const {
   }
   if (auto m = d.meters.find(kernels::Family::match); m != d.meters.end()) s.rate = m->second.rates(now_ms);
   if (auto m = d.meters.find(kernels::Family::tensority); m != d.meters.end()) s.hash_rate = m->second.rates(now_ms);
+  for (const kernels::Family family : kSignatureFamilies) {
+    const auto m = d.meters.find(family);
+    if (m == d.meters.end()) continue;
+    const Rates rates = m->second.rates(now_ms);
+    s.signature_rate.s10 += rates.s10;
+    s.signature_rate.s60 += rates.s60;
+    s.signature_rate.m15 += rates.m15;
+  }
   s.busy_ms = d.wall_us / 1000;
   s.slices = d.slices;
   s.errors = d.errors;

@@ -21,7 +21,13 @@ constexpr unsigned kMaxFailures = 3;
 constexpr unsigned kMaxSliceFaults = 4;
 
 /// Units a second of a lane nobody has measured.
-double unknown_rate(kernels::Family family) { return family == kernels::Family::tensority ? 10 : 1e8; }
+double unknown_rate(kernels::Family family) {
+  switch (family) {
+    case kernels::Family::match: return 1e8;
+    case kernels::Family::tensority: return 10;
+    default: return 2'000;  // signatures
+  }
+}
 /// Lanes look up this often for timed pauses and retries; work itself wakes them at once.
 constexpr auto kLookUp = std::chrono::milliseconds(200);
 
@@ -165,7 +171,7 @@ double Scheduler::duty(const Lane& lane) {
   return std::clamp(way.share * static_cast<double>(lane.device->lanes.size()) - lane.number, 0.0, 1.0);
 }
 
-/// Oldest deadline first within a family; between families the one that has had least for its weight.
+/// Oldest deadline first within a queue; between queues the one that has had least for its weight.
 Scheduler::Run* Scheduler::next_run(const Lane& lane) const {
   Run* best = nullptr;
   double least = 0;
@@ -173,7 +179,7 @@ Scheduler::Run* Scheduler::next_run(const Lane& lane) const {
     if (run->error || run->pending.empty()) continue;
     const kernels::Family family = run->work->family();
     if (lane.kernels.find(family) == lane.kernels.end()) continue;
-    const auto spent = spent_.find(family);
+    const auto spent = spent_.find(queue_of(family));
     const double had = spent == spent_.end() ? 0 : spent->second;
     if (best != nullptr && had >= least) continue;
     best = run;
@@ -182,12 +188,18 @@ Scheduler::Run* Scheduler::next_run(const Lane& lane) const {
   return best;
 }
 
+/// Those without a weight of their own share one.
+kernels::Family Scheduler::queue_of(kernels::Family family) const {
+  return settings_.weights.count(family) != 0 ? family : kernels::Family::match;
+}
+
 /// A family that had nothing to do has not saved up lane time for later.
 void Scheduler::join_race(kernels::Family family) {
+  family = queue_of(family);
   double least = -1;
   for (const Run* run : runs_) {
-    if (run->work->family() == family) return;
-    const double had = spent_[run->work->family()];
+    if (queue_of(run->work->family()) == family) return;
+    const double had = spent_[queue_of(run->work->family())];
     least = least < 0 ? had : std::min(least, had);
   }
   double& own = spent_[family];
@@ -300,7 +312,7 @@ void Scheduler::run_slice(Lane& lane, Run& run, std::unique_lock<std::mutex>& lo
   device.cpu_us += cpu_us;
   const kernels::Family family = run.work->family();
   const auto weight = settings_.weights.find(family);
-  spent_[family] += static_cast<double>(took_us) / (weight == settings_.weights.end() ? 1.0 : weight->second);
+  spent_[queue_of(family)] += static_cast<double>(took_us) / (weight == settings_.weights.end() ? 1.0 : weight->second);
   if (result) {
     ++device.slices;
     device.units += slice.units;

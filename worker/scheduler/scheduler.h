@@ -23,6 +23,10 @@
 
 namespace sparkmill::worker {
 
+/// What verify.batch and verify.blocks run on.
+inline constexpr kernels::Family kSignatureFamilies[] = {kernels::Family::ed25519, kernels::Family::secp256k1,
+                                                         kernels::Family::rsa};
+
 struct SchedulerSettings {
   std::vector<std::string> devices;  ///< ids to use; empty: all that make sense
   std::string backend;               ///< forced row, for every device that has it
@@ -32,7 +36,8 @@ struct SchedulerSettings {
   std::uint64_t retry_ms = 1'000;  ///< first wait after a lost device; doubles
   /// What the lanes make kernels for. A device that has none for some of them serves the others.
   std::vector<kernels::Family> families = {kernels::Family::match};
-  /// When runs of several families wait, their lane time is shared in this proportion; absent: 1.
+  /// When runs of several families wait, their lane time is shared in this proportion. Families that are not named stand
+  /// in one queue, whose weight is 1.
   std::map<kernels::Family, double> weights;
 };
 
@@ -120,6 +125,7 @@ class Scheduler {
   /// Part of the time that this lane may work: 0 to 1.
   static double duty(const Lane& lane);
   Run* next_run(const Lane& lane) const;
+  kernels::Family queue_of(kernels::Family family) const;
   void join_race(kernels::Family family);
   bool make_kernels(Lane& lane, std::unique_lock<std::mutex>& lock);
   void run_slice(Lane& lane, Run& run, std::unique_lock<std::mutex>& lock);

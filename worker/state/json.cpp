@@ -53,6 +53,10 @@ Json device_json(const DeviceState& d) {
            {{"s10", known_rate(d.hash_rate.s10)},
             {"s60", known_rate(d.hash_rate.s60)},
             {"m15", known_rate(d.hash_rate.m15)}}},
+          {"signature_rates",
+           {{"s10", known_rate(d.signature_rate.s10)},
+            {"s60", known_rate(d.signature_rate.s60)},
+            {"m15", known_rate(d.signature_rate.m15)}}},
           {"busy_ms", d.busy_ms},
           {"slices", d.slices},
           {"temp_c", nullptr},
@@ -109,7 +113,7 @@ Json mining_json(const MiningState& m) {
 Json boinc_json(const BoincState& b) {
   if (!b.on) return nullptr;
   const bool there = b.state == "connected";
-  Json projects = Json::array(), tasks = Json::array();
+  Json projects = Json::array(), tasks = Json::array(), gives = Json::array();
   for (const BoincProjectState& p : b.projects) {
     projects.push_back({{"url", p.url},
                         {"name", known(p.name)},
@@ -118,6 +122,9 @@ Json boinc_json(const BoincState& b) {
                         {"host_credit", p.host_credit},
                         {"suspended", p.suspended},
                         {"no_more_work", p.no_more_work}});
+  }
+  for (const BoincGiveState& g : b.gives) {
+    gives.push_back({{"device", g.device}, {"share", g.share}, {"code", g.code}, {"text", g.text}});
   }
   for (const BoincTaskState& t : b.tasks) {
     tasks.push_back({{"name", t.name},
@@ -141,11 +148,16 @@ Json boinc_json(const BoincState& b) {
           {"tasks", there ? tasks : Json(nullptr)},
           {"task_count", there ? Json(b.task_count) : Json(nullptr)},
           {"running", there ? Json(b.running) : Json(nullptr)},
+          {"gives", gives},
           {"results",
            {{"finished", b.results},
             {"failed", b.failed},
             {"claims_waiting", b.claims_waiting},
-            {"claims_credited", b.claims_credited}}}};
+            {"claims_credited", b.claims_credited},
+            {"receipts_waiting", b.receipts_waiting},
+            {"receipts_credited", b.receipts_credited},
+            {"receipts_refused", b.receipts_refused},
+            {"credit_microcobble", b.credit_microcobble}}}};
 }
 
 }  // namespace
@@ -188,6 +200,7 @@ std::string to_json(const Snapshot& s, const Clock& clock, int indent) {
         {"rejected", s.results.rejected},
         {"wrong", s.results.wrong}}},
       {"pairs_found", s.pairs_found},
+      {"items_checked", s.items_checked},
       {"credit_microcobble", account_known ? Json(s.credit_microcobble) : Json(nullptr)},
       {"balance_units", account_known ? Json(s.balance_units) : Json(nullptr)},
       {"store", {{"queued", s.store_queued}, {"bytes", s.store_bytes}}},

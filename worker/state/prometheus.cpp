@@ -87,6 +87,13 @@ void add_devices(Page& page, const Snapshot& s) {
     page.sample(d.hash_rate.s60, {{"device", d.id}, {"window", "60s"}});
     page.sample(d.hash_rate.m15, {{"device", d.id}, {"window", "15m"}});
   }
+  page.metric("device_signature_rate_per_second", "gauge", "Signatures a second from finished slices.");
+  for (const auto& d : s.devices) {
+    if (d.signature_rate.m15 == 0) continue;
+    page.sample(d.signature_rate.s10, {{"device", d.id}, {"window", "10s"}});
+    page.sample(d.signature_rate.s60, {{"device", d.id}, {"window", "60s"}});
+    page.sample(d.signature_rate.m15, {{"device", d.id}, {"window", "15m"}});
+  }
   page.metric("device_busy_seconds_total", "counter", "Time spent in kernels, summed over lanes.");
   for (const auto& d : s.devices) page.sample(static_cast<double>(d.busy_ms) / 1000, {{"device", d.id}});
   page.metric("device_lanes", "gauge", "Kernel instances of a device.");
@@ -144,6 +151,12 @@ void add_boinc(Page& page, const BoincState& b) {
   page.one("boinc_results_total", "counter", "Finished BOINC results that were recorded.",
            static_cast<double>(b.results));
   page.one("boinc_results_failed_total", "counter", "Of these, failed ones.", static_cast<double>(b.failed));
+  page.metric("boinc_receipts", "gauge", "Receipts of BOINC projects of our own, by what the node made of them.");
+  page.sample(static_cast<double>(b.receipts_credited), {{"state", "credited"}});
+  page.sample(static_cast<double>(b.receipts_waiting), {{"state", "waiting"}});
+  page.sample(static_cast<double>(b.receipts_refused), {{"state", "refused"}});
+  page.one("boinc_credit_cobblestones_total", "counter", "Credit of the node for these receipts.",
+           static_cast<double>(b.credit_microcobble) / 1e6);
   if (!there) return;
   page.one("boinc_tasks", "gauge", "Tasks the BOINC client holds.", static_cast<double>(b.task_count));
   page.one("boinc_tasks_running", "gauge", "Tasks the BOINC client runs.", static_cast<double>(b.running));
@@ -185,6 +198,8 @@ std::string to_prometheus(const Snapshot& s, const Clock& clock) {
   page.sample(static_cast<double>(s.results.stale), {{"verdict", "stale"}});
   page.sample(static_cast<double>(s.results.rejected), {{"verdict", "rejected"}});
   page.sample(static_cast<double>(s.results.wrong), {{"verdict", "wrong"}});
+  page.one("items_checked_total", "counter", "Signatures and blocks decided in accepted jobs.",
+           static_cast<double>(s.items_checked));
   page.one("pairs_found_total", "counter", "Matched pairs found.", static_cast<double>(s.pairs_found));
   page.metric("credit_cobblestones", "gauge", "Credit of this worker as the node last said.");
   if (!s.source.node_pub.empty()) page.sample(static_cast<double>(s.credit_microcobble) / 1e6);

@@ -47,6 +47,7 @@ struct DeviceState {
   Rates rate;
   std::string rate_unit = "pairs/s";
   Rates hash_rate;            ///< Tensority hashes a second; 0 when it does not mine
+  Rates signature_rate;       ///< signatures a second, in units of verify.batch
   std::uint64_t busy_ms = 0;  ///< summed over lanes
   std::uint64_t slices = 0;
   std::uint64_t errors = 0;
@@ -114,6 +115,13 @@ struct BoincTaskState {
   double elapsed_s = 0, left_s = 0;  ///< left_s: the client's own guess
 };
 
+/// What a device of ours leaves to BOINC now, and why.
+struct BoincGiveState {
+  std::string device;
+  double share = 1;  ///< that stays ours
+  std::string code, text;
+};
+
 /// The BOINC client beside this worker, and how they get along.
 struct BoincState {
   bool on = false;
@@ -126,7 +134,10 @@ struct BoincState {
   std::vector<BoincProjectState> projects;
   std::vector<BoincTaskState> tasks;  ///< the first 64
   std::uint64_t task_count = 0, running = 0;
+  std::vector<BoincGiveState> gives;  ///< devices that are not wholly ours at the moment
   std::uint64_t results = 0, failed = 0, claims_waiting = 0, claims_credited = 0;
+  std::uint64_t receipts_waiting = 0, receipts_credited = 0, receipts_refused = 0;  ///< of projects of our own
+  std::uint64_t credit_microcobble = 0;                                             ///< by these receipts
 };
 
 struct ResultCounts {
@@ -146,6 +157,7 @@ struct Snapshot {
   std::vector<DeviceState> devices;
   ResultCounts results;
   std::uint64_t pairs_found = 0;
+  std::uint64_t items_checked = 0;  ///< signatures and blocks decided in accepted jobs
   std::uint64_t credit_microcobble = 0;
   std::uint64_t balance_units = 0;  ///< 1e-8 BTK, as the node last said
   std::uint64_t store_queued = 0;   ///< finished, not yet receipted

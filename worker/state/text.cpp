@@ -81,11 +81,15 @@ class Writer {
 
 std::string rate_text(const DeviceState& d) {
   if (d.slices == 0) return "no rate yet";
-  if (d.hash_rate.s60 != 0) {
-    const std::string hashes =
-        fmt::format("{:.1f} H/s (10 s: {:.1f}, 15 min: {:.1f})", d.hash_rate.s60, d.hash_rate.s10, d.hash_rate.m15);
-    if (d.rate.s60 == 0) return hashes;
-    return fmt::format("{}{}, {}", quantity(d.rate.s60), d.rate_unit, hashes);
+  if (d.hash_rate.s60 != 0 || d.signature_rate.s60 != 0) {
+    std::string out;
+    if (d.rate.s60 != 0) out = quantity(d.rate.s60) + d.rate_unit;
+    if (d.signature_rate.s60 != 0) out += (out.empty() ? "" : ", ") + quantity(d.signature_rate.s60) + "signatures/s";
+    if (d.hash_rate.s60 != 0) {
+      out += (out.empty() ? "" : ", ") + fmt::format("{:.1f} H/s (10 s: {:.1f}, 15 min: {:.1f})", d.hash_rate.s60,
+                                                     d.hash_rate.s10, d.hash_rate.m15);
+    }
+    return out;
   }
   const std::string& unit = d.rate_unit;
   return fmt::format("{}{} (10 s: {}, 15 min: {})", quantity(d.rate.s60), unit, quantity(d.rate.s10),
@@ -107,6 +111,16 @@ void add_boinc(Writer& w, const BoincState& b) {
   line += fmt::format(", policy {}; {} finished, {} failed", b.policy, b.results, b.failed);
   if (!b.detail.empty()) line += ": " + safe(b.detail);
   w.line("boinc", line);
+  for (const BoincGiveState& g : b.gives) {
+    w.out += fmt::format("         {}: {} ours: {} [{}]\n", safe(g.device),
+                         g.share <= 0 ? "nothing" : fmt::format("{:.0f} %", g.share * 100), safe(g.text), safe(g.code));
+  }
+  if (b.receipts_waiting + b.receipts_credited + b.receipts_refused + b.claims_credited != 0) {
+    w.line("", fmt::format("receipts {} credited ({:.6f} cobblestones), {} waiting, {} refused; claims {} credited, {} "
+                           "waiting",
+                           b.receipts_credited, static_cast<double>(b.credit_microcobble) / 1e6, b.receipts_waiting,
+                           b.receipts_refused, b.claims_credited, b.claims_waiting));
+  }
   if (!b.remark.empty()) w.out += "         note: " + safe(b.remark) + "\n";
   for (const BoincTaskState& t : b.tasks) {
     if (t.phase != "running") continue;
@@ -150,8 +164,9 @@ std::string to_text(const Snapshot& s, const Clock& clock, bool color) {
     w.line("job", fmt::format("{}  {}, {}, {:5.1f} %, {}, {} found", safe(j.id).substr(0, 12), safe(j.kind),
                               safe(j.phase), j.progress * 100, eta_text(j), j.answers));
   }
-  w.line("results", fmt::format("{} accepted, {} stale, {} rejected, {} wrong; {} pairs found", s.results.accepted,
-                                s.results.stale, s.results.rejected, s.results.wrong, s.pairs_found));
+  w.line("results", fmt::format("{} accepted, {} stale, {} rejected, {} wrong; {} pairs found, {} signatures checked",
+                                s.results.accepted, s.results.stale, s.results.rejected, s.results.wrong, s.pairs_found,
+                                s.items_checked));
   if (!s.source.node_pub.empty()) {
     w.line("credit",
            fmt::format("{:.6f} cobblestones, balance {}.{:08} BTK", static_cast<double>(s.credit_microcobble) / 1e6,

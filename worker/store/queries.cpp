@@ -167,7 +167,7 @@ Done Store::put_opening(const Id16& lease, ByteView envelope) {
   });
 }
 
-Result<bool> Store::put_receipt(const protocol::Receipt& receipt, std::uint64_t answers) {
+Result<bool> Store::put_receipt(const protocol::Receipt& receipt, std::uint64_t answers, bool checks) {
   const std::string json = protocol::to_json(receipt);
   bool fresh = false;
   SPARKMILL_TRY(call([&](sqlite::Database& db) {
@@ -181,8 +181,8 @@ Result<bool> Store::put_receipt(const protocol::Receipt& receipt, std::uint64_t 
     if (!fresh) return;
     count(db, receipt.accepted ? "accepted" : "rejected", 1);
     if (receipt.accepted) {
-      count(db, "units", receipt.units);
-      count(db, "answers", answers);
+      if (!checks) count(db, "units", receipt.units);
+      count(db, checks ? "checked" : "answers", answers);
       count(db, "credit", receipt.credit_microcobble);
     }
     forget_work(db, receipt.id);
@@ -246,6 +246,7 @@ Result<Counters> Store::counters() {
       if (name == "wrong") c.wrong = value;
       if (name == "units") c.units = value;
       if (name == "answers") c.answers = value;
+      if (name == "checked") c.checked = value;
       if (name == "credit") c.credit_microcobble = value;
     }
   }));

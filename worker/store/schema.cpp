@@ -51,6 +51,18 @@ CREATE TABLE boinc_results(
   credit INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(project, name)) WITHOUT ROWID;
 )sql";
 
+// Version 4: what becomes of a claim or receipt is asked again. `..._at_ms` is when (unix time), 0: never again.
+constexpr char kBoincCredit[] = R"sql(
+ALTER TABLE boinc_results ADD COLUMN output_hash BLOB NOT NULL DEFAULT x'';
+ALTER TABLE boinc_results ADD COLUMN claim_tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE boinc_results ADD COLUMN claim_at_ms INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE boinc_results ADD COLUMN receipt TEXT NOT NULL DEFAULT '';
+ALTER TABLE boinc_results ADD COLUMN receipt_reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE boinc_results ADD COLUMN receipt_tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE boinc_results ADD COLUMN receipt_at_ms INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE boinc_results ADD COLUMN receipt_credit INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 std::int64_t single(sqlite::Database& db, std::string_view sql) {
   sqlite::Statement s = db.prepare(sql);
   return s.step() ? s.integer(0) : 0;
@@ -78,6 +90,7 @@ Done migrate(sqlite::Database& db, const std::string& name) {
   if (version < 1) db.exec(kTables);
   if (version < 2) db.exec(kShares);
   if (version < 3) db.exec(kBoincTables);
+  if (version < 4) db.exec(kBoincCredit);
   db.exec("PRAGMA user_version = " + std::to_string(kSchemaVersion));
   transaction.commit();
   return done();

@@ -8,7 +8,7 @@
 
 namespace sparkmill::worker {
 
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 inline constexpr char kNewerHint[] = "use the newer program that wrote it, or another data folder";
 
 /// Checks the file's structure and brings it to kSchemaVersion. Error: corrupt (damaged, or newer than this program).

@@ -64,8 +64,9 @@ struct SliceRow {
 /// Totals over the life of this store.
 struct Counters {
   std::uint64_t accepted = 0, rejected = 0, stale = 0, wrong = 0;
-  std::uint64_t units = 0;  ///< of accepted receipts, as the node counted them
-  std::uint64_t answers = 0;
+  std::uint64_t units = 0;    ///< of accepted receipts of kinds that find something, as the node counted them
+  std::uint64_t answers = 0;  ///< found by them
+  std::uint64_t checked = 0;  ///< items decided by the kinds that check: signatures, blocks
   std::uint64_t credit_microcobble = 0;
 };
 
@@ -109,13 +110,25 @@ struct BoincRow {
   std::uint64_t user_id = 0, host_id = 0;
   Id16 cpid{};
   bool acknowledged = false;  ///< the project's server has it
+  Hash32 output_hash{};       ///< SHA-256 of the result file; zeros: not known
+  unsigned tries = 0;         ///< of a row that is due: how often it was asked about before
+};
+
+/// What became of a claim, or of a project's receipt, and when to ask again.
+struct BoincFate {
+  std::string state;   ///< of the protocol, or "expired", "other_key"; empty: not known yet
+  std::string reason;  ///< stable code
+  std::uint64_t credit_microcobble = 0;
+  std::uint64_t again_ms = 0;  ///< unix time to ask again; 0: this was the last word
 };
 
 struct BoincCounts {
   std::uint64_t results = 0;    ///< finished, well or not
   std::uint64_t failed = 0;     ///< of these, with an exit status other than 0
   std::uint64_t unclaimed = 0;  ///< acknowledged, good, and the node has not decided
-  std::uint64_t credited = 0;
+  std::uint64_t credited = 0;   ///< claims
+  std::uint64_t receipts_waiting = 0, receipts_credited = 0, receipts_refused = 0;  ///< of projects of our own
+  std::uint64_t credit_microcobble = 0;                                             ///< by these receipts
 };
 
 struct StoreSettings {
@@ -148,8 +161,9 @@ class Store {
   Done put_commit(const LeaseRow& lease);  ///< root, leaf_count, answer_hash, answers, commit; phase = committed
   Done set_commit_answer(const Id16& lease, const protocol::CommitAnswer& answer);  ///< phase = waiting
   Done put_opening(const Id16& lease, ByteView envelope);                           ///< phase = opening
-  /// Counts the receipt and frees slices, commit and opening. False: it was counted before.
-  Result<bool> put_receipt(const protocol::Receipt& receipt, std::uint64_t answers);
+  /// Counts the receipt and frees slices, commit and opening. `checks`: the answers are verdicts. False: it was counted
+  /// before.
+  Result<bool> put_receipt(const protocol::Receipt& receipt, std::uint64_t answers, bool checks = false);
   /// Gives a lease up; `counter` is "stale" or "wrong". False: it was finished before.
   Result<bool> drop(const Id16& lease, const std::string& reason, std::string_view counter);
 
@@ -179,9 +193,13 @@ class Store {
 
   /// Records a result once; what becomes known later (application, acknowledgement, account) is added. True: it is new.
   Result<bool> put_boinc_result(const BoincRow& row);
-  /// Good, acknowledged, and without the node's final word; the oldest first.
-  Result<std::vector<BoincRow>> boinc_unclaimed(std::size_t limit);
-  Done set_boinc_claim(const BoincRow& row, const protocol::BoincClaimAnswer& answer);
+  /// Good, acknowledged, without the node's final word and to be asked about at `now_ms` (unix); longest due first.
+  Result<std::vector<BoincRow>> boinc_claims_due(std::size_t limit, std::uint64_t now_ms);
+  /// The same of results of our own application, whose project's receipt was not credited yet.
+  Result<std::vector<BoincRow>> boinc_receipts_due(std::size_t limit, std::uint64_t now_ms);
+  Done set_boinc_claim(const BoincRow& row, const BoincFate& fate);
+  /// A credited receipt makes a claim that waits for it due at once.
+  Done set_boinc_receipt(const BoincRow& row, const BoincFate& fate);
   Result<BoincCounts> boinc_counts();
 
   std::uint64_t bytes() const;  ///< size of the database files

@@ -30,6 +30,16 @@ def template_file(path, rows, n, seed, copies=()):
     return out
 
 
+def signature_stream(scheme, policy, key_bytes, signature_bytes, items):
+    """Packed signatures (docs/formats.md, signature stream), each message with its length; items begin with key,
+    signature, message."""
+    out = struct.pack("<4sHHHHHHIIQ", b"SMSG", 1, scheme, policy, key_bytes, signature_bytes, 0, 0xffffffff, 0,
+                      len(items))
+    for key, signature, message, *_ in items:
+        out += key + signature + struct.pack("<I", len(message)) + message
+    return out
+
+
 def call(*args, check=0, **more):
     done = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           timeout=600, **more)

@@ -106,8 +106,8 @@ std::vector<FileCase> file_cases(const std::string& file, Encoding encoding) {
 
 class VectorFile : public testing::TestWithParam<std::pair<const char*, Encoding>> {};
 TEST_P(VectorFile, EveryRow) {
-  const auto [file, encoding] = GetParam();
-  const auto list = file_cases(file, encoding);
+  const Encoding encoding = GetParam().second;
+  const auto list = file_cases(GetParam().first, encoding);
   ASSERT_GT(list.size(), 50u);
   std::vector<Item> items;
   for (const FileCase& c : list) items.push_back(c.item);
@@ -221,6 +221,39 @@ TEST(Ranges, EdgesOfModulusAndSignature) {
   items.push_back({small(1), Block{}, Bytes(kHashBytes)});
   expect_as_oracle(Encoding::draw, items);
   expect_as_oracle(Encoding::pkcs1_sha256, items);
+}
+
+/// Long quotient digits, columns that run over, estimates at their limits: runs of ones and zeros in n and s.
+TEST(Ranges, RunsOfOnesAndZeros) {
+  ChaChaWords words(sha256(view("runs")));
+  const auto runs = [&words] {
+    Block b;
+    const std::size_t longest = std::size_t{4} << words.below(6);
+    std::size_t left = 0;
+    std::uint8_t byte = 0;
+    for (std::uint8_t& out : b) {
+      if (left-- == 0) {
+        left = words.below(longest);
+        byte = words.below(6) == 0 ? static_cast<std::uint8_t>(words.u32()) : words.below(2) == 0 ? 0 : 0xff;
+      }
+      out = byte;
+    }
+    return b;
+  };
+  std::vector<Item> items;
+  for (unsigned k = 0; k < 200; ++k) {
+    Item item{runs(), runs(), Bytes(kHashBytes)};
+    item.key[0] |= 0x80;
+    item.key[kModulusBytes - 1] |= 1;
+    if (k % 4 == 0) {  // near n
+      item.signature = item.key;
+      item.signature[words.below(kModulusBytes)] ^= static_cast<std::uint8_t>(1u << words.below(8));
+    } else if (k % 4 == 1) {
+      item.signature[0] &= 0x7f;
+    }
+    items.push_back(item);
+  }
+  expect_as_oracle(Encoding::draw, items);
 }
 
 TEST(Ranges, SignaturePlusModulusAndRefusedKeysHaveNoEvidence) {

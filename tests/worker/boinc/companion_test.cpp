@@ -6,8 +6,12 @@
 
 #include <fstream>
 
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/hex.h"
 #include "tests/fake/boinc_peer.h"
 #include "tests/worker/support.h"
+#include "verify/unit/result.h"
 
 namespace sparkmill::worker::boinc {
 namespace {
@@ -63,7 +67,9 @@ struct CompanionTest : ::testing::Test {
                            std::lock_guard lock(mutex);
                            given = ways;
                          },
-                         send};
+                         [this](const keys::PublicKey& app) { return unit::make_statement(worker, app, 1); },
+                         worker.public_key(),
+                         [this] { ++finished; }};
     companion = std::make_unique<Companion>(settings, std::move(parts));
     companion->start();
   }
@@ -81,7 +87,8 @@ struct CompanionTest : ::testing::Test {
   testing::TempFolder folder;
   BoincPeer peer;
   CompanionSettings settings;
-  std::function<Result<std::vector<protocol::BoincClaimAnswer>>(std::vector<protocol::BoincClaim>)> send;
+  const keys::SigningKey worker = keys::KeyFile::from_seed(sha256(view("worker"))).role("envelope");
+  std::atomic<int> finished{0};
   State state;
   std::unique_ptr<Store> store;
   std::mutex mutex;
@@ -176,7 +183,7 @@ TEST_F(CompanionTest, FinishedResultsAreKeptWhenTheClientForgetsThem) {
   EXPECT_EQ(shown().results, 1u);
   idle();
   companion->stop();
-  const auto rows = store->boinc_unclaimed(10);
+  const auto rows = store->boinc_claims_due(10, UINT64_MAX / 2);
   ASSERT_TRUE(rows);
   ASSERT_EQ(rows->size(), 1u);
   const BoincRow& r = (*rows)[0];
@@ -202,51 +209,66 @@ TEST_F(CompanionTest, TheJobLogTellsWhatWasFinishedUnseen) {
   ASSERT_TRUE(soon([&] { return shown().results == 1; }));
 }
 
-TEST_F(CompanionTest, ClaimsGoToTheNodeOnce) {
-  peer.set("get_old_results", kOld);
-  settings.claim = true;
-  std::mutex m;
-  std::vector<protocol::BoincClaim> sent;
-  send = [&](std::vector<protocol::BoincClaim> claims) -> Result<std::vector<protocol::BoincClaimAnswer>> {
-    std::lock_guard lock(m);
-    std::vector<protocol::BoincClaimAnswer> answers;
-    for (const auto& c : claims) {
-      sent.push_back(c);
-      answers.push_back({protocol::boinc_result_id(c.project_url, c.result_name), "credited", "", 5});
-    }
-    return answers;
+TEST_F(CompanionTest, OurApplicationsKeyIsBoundToThisWorker) {
+  const auto app = keys::KeyFile::from_seed(sha256(view("app"))).role("envelope").public_key();
+  const auto dir = folder.path() / "projects" / "a";
+  std::filesystem::create_directories(dir);
+  start();
+  ASSERT_TRUE(soon([&] { return shown().state == "connected" && !shown().projects.empty(); }));
+  ASSERT_TRUE(write_file_atomic(dir / std::string(unit::kAppPublicFile), view(to_hex(app) + "\n")).ok());
+  const auto file = dir / std::string(unit::kAppStatementFile);
+  const auto bound = [&]() -> std::optional<keys::PublicKey> {
+    const auto bytes = read_file(file, unit::kStatementBytes);
+    if (!bytes) return std::nullopt;
+    const auto statement = unit::decode_statement(*bytes, app);
+    return statement ? std::optional(statement->worker_pub) : std::nullopt;
   };
-  start();
-  // Claims are sent once a minute; the first look comes before the client was asked.
-  ASSERT_TRUE(soon([&] { return shown().results == 1; }));
+  ASSERT_TRUE(soon([&] { return bound() == worker.public_key(); }));
   companion->stop();
+  // Another worker beside the same client keeps what it has; one that is no statement is replaced.
+  const auto other = keys::KeyFile::from_seed(sha256(view("other"))).role("envelope");
+  ASSERT_TRUE(write_file_atomic(file, unit::make_statement(other, app, 1)).ok());
   start();
-  ASSERT_TRUE(soon([&] { return shown().claims_credited == 1; }));
-  companion->stop();
-  start();
-  ASSERT_TRUE(soon([&] { return shown().state == "connected"; }));
+  ASSERT_TRUE(soon([&] { return shown().state == "connected" && !shown().projects.empty(); }));
   ::usleep(200'000);
-  std::lock_guard lock(m);
-  ASSERT_EQ(sent.size(), 1u);
-  EXPECT_EQ(sent[0].result_name, "w_1");
-  EXPECT_EQ(sent[0].user_id, 7u);
-  EXPECT_FALSE(sent[0].own_application);
+  EXPECT_EQ(bound(), other.public_key());
+  companion->stop();
+  ASSERT_TRUE(write_file_atomic(file, Bytes(unit::kStatementBytes, 7)).ok());
+  start();
+  EXPECT_TRUE(soon([&] { return bound() == worker.public_key(); }));
 }
 
-TEST_F(CompanionTest, ANodeWithoutClaimsKeepsThemWaiting) {
+TEST_F(CompanionTest, TheHashThatTheApplicationNotedGoesWithTheResult) {
+  const auto dir = folder.path() / "projects" / "a";
+  std::filesystem::create_directories(dir);
+  const Hash32 hash = sha256(view("result file"));
+  {
+    std::ofstream notes(dir / std::string(unit::kAppResultsFile));
+    notes << "w_10 " << to_hex(Hash32{}) << "\ngarbage\nw_1 " << to_hex(hash) << "\nw_1 cut";
+  }
   peer.set("get_old_results", kOld);
-  settings.claim = true;
-  std::atomic<int> asked{0};
-  send = [&](auto) -> Result<std::vector<protocol::BoincClaimAnswer>> {
-    ++asked;
-    return fail(Status::not_found, "no such path");
-  };
   start();
-  ASSERT_TRUE(soon([&] { return shown().results == 1; }));
+  ASSERT_TRUE(soon([&] { return shown().claims_waiting == 1; }));
+  EXPECT_GE(finished, 1);
   companion->stop();
+  const auto rows = store->boinc_claims_due(10, UINT64_MAX / 2);
+  ASSERT_TRUE(rows);
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ((*rows)[0].output_hash, hash);
+}
+
+TEST_F(CompanionTest, WhatIsGivenAwayIsShownWithItsReason) {
+  peer.set("get_results", kRunning);
   start();
-  ASSERT_TRUE(soon([&] { return asked == 1; }));
-  EXPECT_EQ(shown().claims_waiting, 1u);
+  ASSERT_TRUE(soon([&] { return shown().gives.size() == 1; }));
+  EXPECT_EQ(shown().gives[0].device, "cpu");
+  EXPECT_EQ(shown().gives[0].share, 0);
+  EXPECT_EQ(shown().gives[0].code, "boinc_runs");
+  EXPECT_THAT(to_text(state.snapshot(), system_clock(), false), HasSubstr("cpu: nothing ours: "));
+  EXPECT_THAT(to_json(state.snapshot(), system_clock()),
+              HasSubstr("\"gives\":[{\"device\":\"cpu\",\"share\":0.0,\"code\":\"boinc_runs\""));
+  idle();
+  EXPECT_TRUE(soon([&] { return shown().gives.empty(); }));
 }
 
 }  // namespace

@@ -71,12 +71,12 @@ struct Walk {
 };
 
 /// The loop of the root contract: entries that do not count are skipped and leave `last` alone, a smaller one ends it.
-Walk walk_contract(const ChainState& state, std::span<const Signer> signers) {
+Walk walk_contract(const ChainState& state, std::span<const Recovered> signers) {
   Walk walk;
   Address last{};
   for (; walk.at < signers.size(); ++walk.at) {
-    const Signer& signer = signers[walk.at];
-    if (signer.kind == Signer::Kind::revert) {
+    const Recovered& signer = signers[walk.at];
+    if (signer.kind == Recovered::Kind::revert) {
       walk.reason = "bad_signature";
       return walk;
     }
@@ -92,7 +92,8 @@ Walk walk_contract(const ChainState& state, std::span<const Signer> signers) {
 }
 
 /// Every entry must be well made, known, and larger than the one before.
-Walk walk_canonical(const ChainState& state, std::span<const SignatureWords> entries, std::span<const Signer> signers) {
+Walk walk_canonical(const ChainState& state, std::span<const SignatureWords> entries,
+                    std::span<const Recovered> signers) {
   Walk walk;
   Address last{};
   const auto stop = [&](std::string_view reason) {
@@ -101,10 +102,10 @@ Walk walk_canonical(const ChainState& state, std::span<const SignatureWords> ent
   };
   for (; walk.at < signers.size(); ++walk.at) {
     const SignatureWords& entry = entries[walk.at];
-    const Signer& signer = signers[walk.at];
+    const Recovered& signer = signers[walk.at];
     if (entry.v != word_of(kFirstV) && entry.v != word_of(kFirstV + 1)) return stop("bad_v");
     if (entry.s > kHalfOrder) return stop("high_s");
-    if (signer.kind != Signer::Kind::address) return stop("bad_signature");
+    if (signer.kind != Recovered::Kind::address) return stop("bad_signature");
     const Validator* validator = state.validators->active(signer.address, state.epoch);
     if (validator == nullptr) return stop("unknown_signer");
     if (walk.at > 0 && signer.address == last) return stop("duplicate_signer");
@@ -214,16 +215,16 @@ Result<std::vector<Address>> addresses(std::span<const std::uint8_t> keys, hashe
   return out;
 }
 
-Result<std::vector<Signer>> recover_signers(std::span<const Hash32> hashes, std::span<const SignatureWords> entries,
-                                            const Kernels& kernels, const StopToken& stop) {
-  std::vector<Signer> signers(entries.size());
+Result<std::vector<Recovered>> recover_signers(std::span<const Hash32> hashes, std::span<const SignatureWords> entries,
+                                               const Kernels& kernels, const StopToken& stop) {
+  std::vector<Recovered> signers(entries.size());
   Bytes signatures, digests;
   std::vector<std::uint64_t> offsets{0};
   std::vector<std::size_t> asked;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto id = recovery_id(entries[i]);
     if (!id) {
-      signers[i].kind = Signer::Kind::zero;
+      signers[i].kind = Recovered::Kind::zero;
       continue;
     }
     append(signatures, entries[i].r);
@@ -239,13 +240,13 @@ Result<std::vector<Signer>> recover_signers(std::span<const Hash32> hashes, std:
       secp256k1::RecoverRule::in_range, {asked.size(), {}, signatures, digests, offsets}, {valid, {}}, keys, stop));
   SPARKMILL_ASSIGN(const std::vector<Address> found, addresses(keys, kernels.hash, stop));
   for (std::size_t k = 0; k < asked.size(); ++k) {
-    if (valid[k] != 0) signers[asked[k]] = {Signer::Kind::address, found[k]};
+    if (valid[k] != 0) signers[asked[k]] = {Recovered::Kind::address, found[k]};
   }
   return signers;
 }
 
-Result<std::vector<Signer>> recover_signers(std::span<const SignedData> items, const Kernels& kernels,
-                                            const StopToken& stop) {
+Result<std::vector<Recovered>> recover_signers(std::span<const SignedData> items, const Kernels& kernels,
+                                               const StopToken& stop) {
   MessageList votes;
   for (const SignedData& item : items) {
     if (!over_limit(item)) votes.add({ByteView(&kYes, 1), item.data});
@@ -259,12 +260,12 @@ Result<std::vector<Signer>> recover_signers(std::span<const SignedData> items, c
     hashes.insert(hashes.end(), item.signatures.size(), digests[next++]);
     entries.insert(entries.end(), item.signatures.begin(), item.signatures.end());
   }
-  SPARKMILL_ASSIGN(std::vector<Signer> found, recover_signers(hashes, entries, kernels, stop));
-  std::vector<Signer> signers;
+  SPARKMILL_ASSIGN(std::vector<Recovered> found, recover_signers(hashes, entries, kernels, stop));
+  std::vector<Recovered> signers;
   auto from = found.begin();
   for (const SignedData& item : items) {
     if (over_limit(item)) {
-      signers.insert(signers.end(), item.signatures.size(), Signer{});
+      signers.insert(signers.end(), item.signatures.size(), Recovered{});
       continue;
     }
     signers.insert(signers.end(), from, from + static_cast<std::ptrdiff_t>(item.signatures.size()));
@@ -291,7 +292,7 @@ std::string_view name(Policy policy) { return policy == Policy::contract ? "cont
 std::string_view name(Rule rule) { return rule == Rule::count ? "count" : "stake"; }
 
 Verdict check_checkpoint(Policy policy, Rule rule, const ChainState& state, const SignedData& item,
-                         std::span<const Signer> signers) {
+                         std::span<const Recovered> signers) {
   if (over_limit(item) || state.validators->size() > kMaxValidators) {
     return refused<CheckpointFacts>("limit", "at most " + std::to_string(kMaxSignatures) + " signatures, " +
                                                  std::to_string(kMaxValidators) + " validators and 1 MiB of data");

@@ -66,7 +66,7 @@ struct SignatureWords {
 };
 
 /// What the contract's recovery makes of an entry.
-struct Signer {
+struct Recovered {
   enum class Kind : std::uint8_t {
     address,
     zero,   ///< high s or a wrong v: address 0, no error
@@ -74,7 +74,7 @@ struct Signer {
   };
   Kind kind = Kind::revert;
   Address address{};  ///< zeros unless `address`
-  friend bool operator==(const Signer&, const Signer&) = default;
+  friend bool operator==(const Recovered&, const Recovered&) = default;
 };
 
 /// The kernels that a batch runs on; the caller keeps them.
@@ -89,11 +89,11 @@ struct SignedData {
 };
 /// Signers of all entries of all items, in their order. Items over a limit (data, signatures) get `revert` without
 /// work; check_checkpoint refuses them. Errors: those of the kernels.
-Result<std::vector<Signer>> recover_signers(std::span<const SignedData> items, const Kernels& kernels,
-                                            const StopToken& stop);
+Result<std::vector<Recovered>> recover_signers(std::span<const SignedData> items, const Kernels& kernels,
+                                               const StopToken& stop);
 /// One message hash and entry each; `hashes` and `entries` have the same size.
-Result<std::vector<Signer>> recover_signers(std::span<const Hash32> hashes, std::span<const SignatureWords> entries,
-                                            const Kernels& kernels, const StopToken& stop);
+Result<std::vector<Recovered>> recover_signers(std::span<const Hash32> hashes, std::span<const SignatureWords> entries,
+                                               const Kernels& kernels, const StopToken& stop);
 /// The last 20 bytes of Keccak-256 of 64-byte keys X || Y.
 Result<std::vector<Address>> addresses(std::span<const std::uint8_t> public_keys, hashes::Kernel& hash,
                                        const StopToken& stop);
@@ -156,7 +156,7 @@ struct CheckpointFacts {
 /// wrong_order, at last below_threshold.
 /// Requires as many signers as signatures, from recover_signers of this item; state.validators set.
 blocks::Verdict<CheckpointFacts> check_checkpoint(Policy policy, Rule rule, const ChainState& state,
-                                                  const SignedData& item, std::span<const Signer> signers);
+                                                  const SignedData& item, std::span<const Recovered> signers);
 /// The state after an accepted checkpoint: continuity only, sets and epochs are the caller's.
 void advance(ChainState& state, const CheckpointFacts& facts);
 

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CUDA row of `rsa`: two lanes of buffers and streams, so that one launch computes while the next one's items are
+// copied.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "kernels/backend/cuda.h"
+#include "kernels/backend/signature_launch.h"
+#include "kernels/rsa/cuda_launch.h"
+#include "kernels/rsa/rows.h"
+#include "kernels/rsa/rsa.h"
+
+namespace sparkmill::rsa {
+namespace {
+
+namespace cu = kernels::cuda;
+using kernels::Launch;
+constexpr std::size_t kLeast = 4096, kMost = 65536;  // items of a launch
+constexpr double kLaunchSeconds = 0.030;             // aimed at for two launches, from start to results
+constexpr std::uint64_t kMessageBytes = 64u << 20;   // of a launch
+
+using Clock = std::chrono::steady_clock;
+
+/// One launch in flight. Host memory is page-locked, so that copies overlap with kernels.
+struct Lane {
+  cu::Stream stream;
+  cu::DeviceBuffer in, out;
+  cu::PinnedBuffer host_in, host_out;
+  Launch launch;  ///< count 0: idle
+  Clock::time_point started;
+};
+
+class CudaKernel final : public Kernel {
+ public:
+  static Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) {
+    std::unique_ptr<CudaKernel> k(new CudaKernel);
+    SPARKMILL_ASSIGN(k->ordinal_, cu::find_ordinal(device));
+    SPARKMILL_TRY(cu::check(cudaSetDevice(k->ordinal_), "cudaSetDevice"));
+    for (Lane& lane : k->lanes_) SPARKMILL_TRY(lane.stream.open());
+    return Result<std::unique_ptr<kernels::Kernel>>(std::move(k));
+  }
+
+  Done verify_vartime(Encoding encoding, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+                      const StopToken& stop) override {
+    SPARKMILL_TRY(check(encoding, batch, results));
+    SPARKMILL_TRY(cu::check(cudaSetDevice(ordinal_), "cudaSetDevice"));  // instances may move between threads
+    const Done ran = run(encoding, batch, results, stop);
+    if (!ran) {
+      for (Lane& lane : lanes_) {  // nothing of this batch may be under way when the next one comes
+        (void)lane.stream.wait();
+        lane.launch.count = 0;
+      }
+    }
+    return ran;
+  }
+  std::size_t batch() const override { return 4 * size_; }
+  std::string row_id() const override { return "rsa/cuda"; }
+
+ private:
+  CudaKernel() = default;
+
+  Done run(Encoding encoding, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+           const StopToken& stop) {
+    std::size_t turn = 0;
+    for (std::size_t first = 0; first < batch.count; ++turn) {
+      if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+      Lane& lane = lanes_[turn % 2];
+      SPARKMILL_TRY(finish(lane, results));
+      SPARKMILL_TRY(start(lane, encoding, batch, !results.evidence.empty(),
+                          kernels::next_launch(batch, first, size_, kMessageBytes)));
+      first += lane.launch.count;
+    }
+    SPARKMILL_TRY(finish(lanes_[turn % 2], results));
+    return finish(lanes_[(turn + 1) % 2], results);
+  }
+
+  /// In one piece: offsets, keys, signatures, messages; out: evidence, verdicts.
+  Done start(Lane& lane, Encoding encoding, const kernels::SignatureBatch& batch, bool evidence, const Launch& launch) {
+    const std::size_t n = launch.count;
+    const std::size_t keys_at = (n + 1) * sizeof(std::uint64_t), signatures_at = keys_at + n * kModulusBytes;
+    const std::size_t messages_at = signatures_at + n * kSignatureBytes;
+    const std::size_t in_bytes = messages_at + launch.messages.size();
+    const std::size_t evidence_bytes = evidence ? n * kEvidenceBytes : 0;
+    SPARKMILL_TRY(lane.in.reserve(in_bytes));
+    SPARKMILL_TRY(lane.host_in.reserve(in_bytes));
+    SPARKMILL_TRY(lane.out.reserve(evidence_bytes + n));
+    SPARKMILL_TRY(lane.host_out.reserve(evidence_bytes + n));
+    auto* host = lane.host_in.as<std::uint8_t>();
+    kernels::launch_offsets(batch, launch, lane.host_in.as<std::uint64_t>());
+    std::memcpy(host + keys_at, batch.keys.data() + launch.first * kModulusBytes, n * kModulusBytes);
+    std::memcpy(host + signatures_at, batch.signatures.data() + launch.first * kSignatureBytes, n * kSignatureBytes);
+    std::memcpy(host + messages_at, launch.messages.data(), launch.messages.size());
+    const cudaStream_t stream = lane.stream.handle();
+    lane.launch = launch;
+    lane.started = Clock::now();
+    SPARKMILL_TRY(cu::check(cudaMemcpyAsync(lane.in.as<void>(), host, in_bytes, cudaMemcpyHostToDevice, stream),
+                            "cudaMemcpyAsync of items"));
+    const auto* in = lane.in.as<unsigned char>();
+    auto* out = lane.out.as<unsigned char>();
+    const device::VerifyArgs args{in + keys_at,         in + signatures_at,     in + messages_at,
+                                  lane.in.as<sm_u64>(), static_cast<sm_u32>(n), static_cast<sm_u32>(encoding),
+                                  evidence ? 1u : 0u,   out + evidence_bytes,   out};
+    SPARKMILL_TRY(cu::check(device::launch_verify(args, stream), "launch of verify"));
+    return cu::check(cudaMemcpyAsync(lane.host_out.as<void>(), out, evidence_bytes + n, cudaMemcpyDeviceToHost, stream),
+                     "cudaMemcpyAsync of verdicts");
+  }
+
+  Done finish(Lane& lane, const kernels::SignatureResults& results) {
+    const std::size_t n = lane.launch.count;
+    if (n == 0) return done();
+    SPARKMILL_TRY(lane.stream.wait());
+    lane.launch.count = 0;
+    // Sizes follow the device's speed, so that a stop is honoured soon.
+    const double seconds = std::chrono::duration<double>(Clock::now() - lane.started).count();
+    if (n == size_ && seconds < kLaunchSeconds / 2) size_ = std::min(2 * size_, kMost);
+    if (n == size_ && seconds > 2 * kLaunchSeconds) size_ = std::max(size_ / 2, kLeast);
+    const auto* out = lane.host_out.as<std::uint8_t>();
+    const std::size_t evidence_bytes = results.evidence.empty() ? 0 : n * kEvidenceBytes;
+    if (evidence_bytes != 0)
+      std::memcpy(results.evidence.data() + lane.launch.first * kEvidenceBytes, out, evidence_bytes);
+    std::memcpy(results.valid.data() + lane.launch.first, out + evidence_bytes, n);
+    return done();
+  }
+
+  int ordinal_ = 0;
+  std::size_t size_ = kLeast;
+  Lane lanes_[2];
+};
+
+kernels::Probe probe(const kernels::Device& device) {
+  if (device.backend != kernels::Backend::cuda) return {false, "this is not a CUDA device"};
+  const auto ordinal = cu::find_ordinal(device);
+  if (!ordinal) return {false, ordinal.error().message};
+  int major = 0, minor = 0;
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, *ordinal) != cudaSuccess ||
+      cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, *ordinal) != cudaSuccess)
+    return {false, "the CUDA driver does not answer for this device"};
+  if (major * 10 + minor < 75)
+    return {false, fmt::format("compute capability {}.{} is too old, 7.5 is needed", major, minor)};
+  return {true, fmt::format("compute capability {}.{}, a signature a thread", major, minor)};
+}
+
+Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) { return CudaKernel::make(device); }
+
+}  // namespace
+
+kernels::Row cuda_row() { return {kernels::Family::rsa, kernels::Backend::cuda, "", 80, 1, probe, make}; }
+
+}  // namespace sparkmill::rsa

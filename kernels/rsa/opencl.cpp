@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The OpenCL row of `rsa`: launches of some dozen to some thousand items, cut so that a stop is honoured soon.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "kernels/backend/opencl.h"
+#include "kernels/backend/signature_launch.h"
+#include "kernels/rsa/rows.h"
+#include "kernels/rsa/rsa.h"
+
+// Texts embedded by kernels/backend/CMakeLists.txt.
+extern "C" {
+extern const unsigned char sparkmill_text_dialect[], sparkmill_text_dialect_end[];
+extern const unsigned char sparkmill_text_rsa_device[], sparkmill_text_rsa_device_end[];
+extern const unsigned char sparkmill_text_rsa_opencl[], sparkmill_text_rsa_opencl_end[];
+}
+
+namespace sparkmill::rsa {
+namespace {
+
+namespace ocl = kernels::opencl;
+using kernels::Launch;
+constexpr std::size_t kItems = 32;                  // of a group
+constexpr std::size_t kMost = 32768;                // items of a launch
+constexpr std::uint64_t kMessageBytes = 16u << 20;  // of a launch
+constexpr double kLaunchSeconds = 0.030;
+
+std::string source() {
+  std::string text;
+  text.append(sparkmill_text_dialect, sparkmill_text_dialect_end);
+  text.append(sparkmill_text_rsa_device, sparkmill_text_rsa_device_end);
+  text.append(sparkmill_text_rsa_opencl, sparkmill_text_rsa_opencl_end);
+  return text;
+}
+
+class OpenclKernel final : public Kernel {
+ public:
+  static Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) {
+    std::unique_ptr<OpenclKernel> k(new OpenclKernel);
+    SPARKMILL_ASSIGN(k->context_, ocl::Context::open(device));
+    SPARKMILL_ASSIGN(k->verify_, k->context_->function(source(), "-cl-std=CL1.2", "verify"));
+    if (k->verify_.max_items() < kItems)
+      return fail(Status::unsupported,
+                  fmt::format("this OpenCL device runs the rsa kernel with {} items a group, {} are needed",
+                              k->verify_.max_items(), kItems));
+    k->offsets_host_.resize(kMost + 1);
+    return Result<std::unique_ptr<kernels::Kernel>>(std::move(k));
+  }
+
+  Done verify_vartime(Encoding encoding, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+                      const StopToken& stop) override {
+    SPARKMILL_TRY(check(encoding, batch, results));
+    for (std::size_t first = 0; first < batch.count;) {
+      if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+      const Launch launch = kernels::next_launch(batch, first, size_, kMessageBytes);
+      const auto start = std::chrono::steady_clock::now();
+      SPARKMILL_TRY(run(encoding, batch, results, launch));
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      first += launch.count;
+      if (launch.count != size_) continue;
+      // Sizes follow the device's speed: double while short, halve when long.
+      if (seconds < kLaunchSeconds / 2) size_ = std::min(2 * size_, kMost);
+      if (seconds > 2 * kLaunchSeconds) size_ = std::max(size_ / 2, kItems);
+    }
+    return done();
+  }
+  std::size_t batch() const override { return std::max<std::size_t>(size_, 1024); }
+  std::string row_id() const override { return "rsa/opencl"; }
+
+ private:
+  OpenclKernel() = default;
+
+  Done run(Encoding encoding, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+           const Launch& launch) {
+    const std::size_t n = launch.count, evidence_bytes = results.evidence.empty() ? 0 : n * kEvidenceBytes;
+    kernels::launch_offsets(batch, launch, offsets_host_.data());
+    SPARKMILL_TRY(send(keys_, batch.keys.data() + launch.first * kModulusBytes, n * kModulusBytes));
+    SPARKMILL_TRY(send(signatures_, batch.signatures.data() + launch.first * kSignatureBytes, n * kSignatureBytes));
+    SPARKMILL_TRY(send(messages_, launch.messages.data(), launch.messages.size()));
+    SPARKMILL_TRY(send(offsets_, offsets_host_.data(), (n + 1) * sizeof(std::uint64_t)));
+    SPARKMILL_TRY(context_->reserve(valid_, n));
+    SPARKMILL_TRY(context_->reserve(evidence_, std::max<std::size_t>(evidence_bytes, 8)));
+    SPARKMILL_TRY(verify_.args(keys_, signatures_, messages_, offsets_, static_cast<cl_uint>(n),
+                               static_cast<cl_uint>(encoding), static_cast<cl_uint>(evidence_bytes != 0 ? 1 : 0),
+                               valid_, evidence_));
+    SPARKMILL_TRY(verify_.launch((n + kItems - 1) / kItems, kItems));
+    SPARKMILL_TRY(context_->read(valid_, 0, results.valid.data() + launch.first, n));
+    if (evidence_bytes == 0) return done();
+    return context_->read(evidence_, 0, results.evidence.data() + launch.first * kEvidenceBytes, evidence_bytes);
+  }
+  Done send(ocl::Buffer& to, const void* from, std::size_t bytes) {
+    SPARKMILL_TRY(context_->reserve(to, bytes));
+    return context_->write(to, 0, from, bytes);
+  }
+
+  std::shared_ptr<ocl::Context> context_;
+  ocl::Function verify_;
+  ocl::Buffer keys_, signatures_, messages_, offsets_, valid_, evidence_;
+  std::vector<std::uint64_t> offsets_host_;
+  std::size_t size_ = 64;
+};
+
+kernels::Probe probe(const kernels::Device& device) {
+  if (device.backend != kernels::Backend::opencl) return {false, "this is not an OpenCL device"};
+  std::string note;
+  const ocl::Api* cl = ocl::api(note);
+  for (const ocl::Found& f : ocl::find_devices(note)) {
+    if (f.device.id != device.id) continue;
+    if (ocl::limits(*cl, f.id).group_items < kItems)
+      return {false, fmt::format("its work-groups have fewer than {} items", kItems)};
+    if (ocl::device_number(*cl, f.id, CL_DEVICE_ENDIAN_LITTLE) == 0) return {false, "it is big-endian"};
+    if (ocl::device_number(*cl, f.id, CL_DEVICE_COMPILER_AVAILABLE) == 0)
+      return {false, "its OpenCL driver has no compiler"};
+    return {true, "OpenCL, a signature an item"};
+  }
+  return {false, note.empty() ? fmt::format("no OpenCL device has the id {} now", device.id) : note};
+}
+
+Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) { return OpenclKernel::make(device); }
+
+}  // namespace
+
+kernels::Row opencl_row() { return {kernels::Family::rsa, kernels::Backend::opencl, "", 60, 1, probe, make}; }
+
+}  // namespace sparkmill::rsa

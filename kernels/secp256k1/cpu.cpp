@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CPU rows: a batch cut into chunks, ranges, scalars and verdicts around the inner function of one ISA. Compiled
+// for the baseline; only what cpu_ops.h lists runs with wider instructions.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "kernels/backend/cpu.h"
+#include "kernels/secp256k1/reference.h"
+#include "kernels/secp256k1/rows.h"
+#include "kernels/secp256k1/scalar.h"
+
+namespace sparkmill::secp256k1 {
+namespace {
+
+struct Free {
+  void operator()(void* p) const { std::free(p); }
+};
+
+std::unique_ptr<void, Free> allocate(std::size_t bytes) {
+  constexpr std::size_t kPage = 4096;
+  std::unique_ptr<void, Free> p(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage));
+  if (p == nullptr) throw std::bad_alloc();
+  std::memset(p.get(), 0, bytes);
+  return p;
+}
+
+constexpr Words4 kBaseX = {0x59f2815b16f81798, 0x029bfcdb2dce28d9, 0x55a06295ce870b07, 0x79be667ef9dcbbac};
+constexpr Words4 kOne = {1, 0, 0, 0};
+
+/// One item before the ladder. `taken` is 0 where ranges refuse it; then the numbers are harmless ones.
+struct Input {
+  bool taken;
+  Words4 x, y;       ///< of Q; y only when it is given
+  std::uint8_t odd;  ///< else its parity
+  Words4 r, s, z;    ///< the numbers of the equation: for bip340 s and z = e
+};
+
+class CpuKernel final : public Kernel {
+ public:
+  explicit CpuKernel(const cpu::Ops& ops)
+      : ops_(ops),
+        base_table_(cpu::base_table()),
+        workspace_(allocate(ops.workspace_bytes)),
+        memory_(allocate(sizeof(Memory))) {}
+
+  Done verify_vartime(Check which, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+                      const StopToken& stop) override {
+    SPARKMILL_TRY(check(which, batch, results));
+    const bool wanted = !results.evidence.empty();
+    const std::size_t bytes = key_bytes(which);
+    for (std::size_t first = 0; first < batch.count; first += cpu::kChunk) {
+      if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+      const std::size_t count = std::min(cpu::kChunk, batch.count - first);
+      start(count, which != Check::ecdsa, which != Check::bip340, wanted);
+      for (std::size_t i = 0; i < count; ++i) {
+        memory().input[i] = read(which, batch.key(first + i, bytes), batch.signature(first + i, kSignatureBytes),
+                                 batch.message(first + i));
+      }
+      if (which == Check::bip340) {
+        for (std::size_t i = 0; i < count; ++i) put_scalars(i, memory().input[i].s, memory().input[i].z);
+      } else {
+        put_quotients(count, false);
+      }
+      ops_.run(memory().chunk, base_table_, workspace_.get());
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t at = first + i;
+        std::uint8_t* evidence = wanted ? results.evidence.data() + at * kEvidenceBytes : nullptr;
+        if (finish(i, evidence)) {
+          results.valid[at] = holds(which, i) ? 1 : 0;
+        } else if (memory().input[i].taken && memory().chunk.decoded[i] != 0) {
+          const reference::Answer answer = reference::verify_vartime(
+              which, batch.key(at, bytes), batch.signature(at, kSignatureBytes), batch.message(at), wanted);
+          results.valid[at] = answer.valid ? 1 : 0;
+          if (wanted) std::copy(answer.evidence.begin(), answer.evidence.end(), evidence);
+        } else {
+          results.valid[at] = 0;
+        }
+      }
+    }
+    return done();
+  }
+
+  Done recover_vartime(RecoverRule rule, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+                       std::span<std::uint8_t> public_keys, const StopToken& stop) override {
+    SPARKMILL_TRY(check_recover(batch, results, public_keys));
+    const bool wanted = !results.evidence.empty();
+    for (std::size_t first = 0; first < batch.count; first += cpu::kChunk) {
+      if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+      const std::size_t count = std::min(cpu::kChunk, batch.count - first);
+      start(count, true, false, wanted);
+      for (std::size_t i = 0; i < count; ++i)
+        memory().input[i] = read(rule, batch.signature(first + i, kRecoverableBytes), batch.message(first + i));
+      put_quotients(count, true);
+      ops_.run(memory().chunk, base_table_, workspace_.get());
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t at = first + i;
+        std::uint8_t* evidence = wanted ? results.evidence.data() + at * kEvidenceBytes : nullptr;
+        std::uint8_t* key = public_keys.data() + at * kPublicKeyBytes;
+        if (finish(i, evidence)) {
+          results.valid[at] = 1;
+          to_big_endian(column(memory().chunk.point, i), key);
+          to_big_endian(column(memory().chunk.point + 4, i), key + 32);
+        } else if (memory().input[i].taken && memory().chunk.decoded[i] != 0) {
+          const reference::Answer answer =
+              reference::recover_vartime(rule, batch.signature(at, kRecoverableBytes), batch.message(at), wanted, key);
+          results.valid[at] = answer.valid ? 1 : 0;
+          if (wanted) std::copy(answer.evidence.begin(), answer.evidence.end(), evidence);
+        } else {
+          results.valid[at] = 0;
+          std::fill_n(key, kPublicKeyBytes, std::uint8_t{0});
+        }
+      }
+    }
+    return done();
+  }
+  std::size_t batch() const override { return 16 * cpu::kChunk; }
+  std::string row_id() const override { return std::string("secp256k1/cpu/") + ops_.isa; }
+
+ private:
+  /// What a chunk needs beside the workspace of the ISA.
+  struct Memory {
+    cpu::Chunk chunk;
+    Input input[cpu::kChunk];
+    Scalar inverse[cpu::kChunk], prefix[cpu::kChunk];
+  };
+  Memory& memory() { return *static_cast<Memory*>(memory_.get()); }
+
+  static Words4 column(const std::uint64_t (*w)[cpu::kChunk], std::size_t i) {
+    return {w[0][i], w[1][i], w[2][i], w[3][i]};
+  }
+  static bool in_range(const Words4& n) { return !is_zero(n) && less(n, ModN::kModulus); }
+  static Input refused() { return {false, kBaseX, {}, 0, kOne, kOne, kOne}; }
+
+  static Input read(Check which, ByteView key, ByteView signature, ByteView message) {
+    Input in{true, {}, {}, 0, from_big_endian(signature.data()), from_big_endian(signature.data() + 32), {}};
+    const std::uint8_t* x = key.data() + (which == Check::ecdsa_compressed ? 1 : 0);
+    in.x = from_big_endian(x);
+    if (!less(in.x, ModP::kModulus)) return refused();
+    if (which == Check::bip340) {
+      if (!less(in.r, ModP::kModulus) || !less(in.s, ModN::kModulus)) return refused();
+      in.odd = 1;  // the negative of the key
+      in.z = Scalar::reduced(reference::bip340_challenge(signature.first(32), key, message)).number();
+      return in;
+    }
+    if (!in_range(in.r) || !in_range(in.s)) return refused();
+    if (which == Check::ecdsa) {
+      in.y = from_big_endian(key.data() + 32);
+      if (!less(in.y, ModP::kModulus)) return refused();
+    } else {
+      if (key[0] != 2 && key[0] != 3) return refused();
+      in.odd = key[0] & 1;
+    }
+    in.z = from_big_endian(message.data());
+    return in;
+  }
+  static Input read(RecoverRule rule, ByteView signature, ByteView digest) {
+    Input in{true,
+             {},
+             {},
+             static_cast<std::uint8_t>(signature[64] & 1),
+             from_big_endian(signature.data()),
+             from_big_endian(signature.data() + 32),
+             from_big_endian(digest.data())};
+    if (signature[64] > 3) return refused();
+    if (rule == RecoverRule::in_range && (!in_range(in.r) || !in_range(in.s))) return refused();
+    in.x = in.r;
+    if ((signature[64] & 2) != 0 && add_words(in.x, in.r, ModN::kModulus)) return refused();
+    if (!less(in.x, ModP::kModulus) || Scalar::reduced(in.r).is_zero()) return refused();
+    return in;
+  }
+
+  void start(std::size_t count, bool compressed, bool compare, bool evidence) {
+    cpu::Chunk& c = memory().chunk;
+    c.count = count;
+    c.compressed = compressed;
+    c.compare = compare;
+    c.evidence = evidence;
+    for (auto& digits : c.q) std::memset(digits.negative, 0, sizeof digits.negative);
+    for (auto& digits : c.g) std::memset(digits.negative, 0, sizeof digits.negative);
+    std::memset(c.low_q.negative, 0, sizeof c.low_q.negative);
+    std::memset(c.low_g.negative, 0, sizeof c.low_g.negative);
+  }
+  /// The digits of u1 and u2, and the columns of the item.
+  void put_scalars(std::size_t i, const Words4& u1, const Words4& u2) {
+    cpu::Chunk& c = memory().chunk;
+    const Input& in = memory().input[i];
+    for (std::size_t k = 0; k < 4; ++k) {
+      c.key[k][i] = in.x[k];
+      c.key[4 + k][i] = in.y[k];
+    }
+    c.key_odd[i] = in.odd;
+    if (c.compare) {
+      Words4 sum = in.r;
+      if (add_words(sum, in.r, ModN::kModulus) || !less(sum, ModP::kModulus)) sum = in.r;
+      for (std::size_t k = 0; k < 4; ++k) {
+        c.r[k][i] = in.r[k];
+        c.r_plus_n[k][i] = sum[k];
+      }
+    }
+    cpu::Half half[2];
+    const auto high = [&](const Words4& n) { return c.evidence ? shifted_right(n, cpu::kLowBits) : n; };
+    cpu::split(high(u1), half);
+    for (std::size_t h = 0; h < 2; ++h) cpu::write_digits<cpu::kWindowG>(half[h], i, ops_.lanes, c.g[h]);
+    cpu::split(high(u2), half);
+    for (std::size_t h = 0; h < 2; ++h) cpu::write_digits<cpu::kWindowQ>(half[h], i, ops_.lanes, c.q[h]);
+    if (!c.evidence) return;
+    const std::uint64_t mask = (std::uint64_t{1} << cpu::kLowBits) - 1;
+    c.even[0][i] = static_cast<std::uint8_t>(~u1[0] & 1);
+    c.even[1][i] = static_cast<std::uint8_t>(~u2[0] & 1);
+    cpu::write_digits<cpu::kWindowG>({{(u1[0] & mask) | 1, 0, 0}, false}, i, ops_.lanes, c.low_g);
+    cpu::write_digits<cpu::kWindowQ>({{(u2[0] & mask) | 1, 0, 0}, false}, i, ops_.lanes, c.low_q);
+  }
+  /// u1 = z / s, u2 = r / s; recovery: u1 = -z / r, u2 = s / r.
+  void put_quotients(std::size_t count, bool recovery) {
+    Memory& m = memory();
+    for (std::size_t i = 0; i < count; ++i) m.inverse[i] = Scalar::reduced(recovery ? m.input[i].r : m.input[i].s);
+    cpu::invert_all(std::span(m.inverse, count), std::span(m.prefix, count));
+    for (std::size_t i = 0; i < count; ++i) {
+      const Input& in = m.input[i];
+      const Scalar z = Scalar::reduced(in.z);
+      const Scalar u1 = (recovery ? Scalar::zero() - z : z) * m.inverse[i];
+      put_scalars(i, u1.number(), (Scalar::reduced(recovery ? in.s : in.r) * m.inverse[i]).number());
+    }
+  }
+  /// Whether the ladder's answer counts; then the evidence is written, where wanted, else zeros are.
+  bool finish(std::size_t i, std::uint8_t* evidence) {
+    const cpu::Chunk& c = memory().chunk;
+    const bool counts = memory().input[i].taken && c.decoded[i] != 0 && c.exception[i] == 0;
+    if (evidence == nullptr) return counts;
+    std::fill_n(evidence, kEvidenceBytes, std::uint8_t{0});
+    if (!counts) return false;
+    evidence[0] = static_cast<std::uint8_t>(2 | (c.pause[4][i] & 1));
+    to_big_endian(column(c.pause, i), evidence + 1);
+    return true;
+  }
+  bool holds(Check which, std::size_t i) {
+    const cpu::Chunk& c = memory().chunk;
+    if (which != Check::bip340) return c.matches[i] != 0;
+    return (c.point[4][i] & 1) == 0 && column(c.point, i) == memory().input[i].r;
+  }
+
+  const cpu::Ops& ops_;
+  const std::uint64_t* base_table_;
+  std::unique_ptr<void, Free> workspace_, memory_;
+};
+
+template <kernels::Isa kIsa>
+kernels::Probe probe(const kernels::Device& device) {
+  if (device.id != "cpu") return {false, "runs on the device \"cpu\" only"};
+  return kernels::probe_isa(kIsa);
+}
+
+template <kernels::Isa kIsa, const cpu::Ops& (*kOps)()>
+Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
+  const kernels::Probe p = kernels::probe_isa(kIsa);
+  if (!p.ok) return fail(Status::unsupported, p.why);
+  try {
+    return std::unique_ptr<kernels::Kernel>(std::make_unique<CpuKernel>(kOps()));
+  } catch (const std::bad_alloc&) {
+    return fail(Status::internal, "out of memory for a secp256k1 kernel");
+  }
+}
+
+template <kernels::Isa kIsa, const cpu::Ops& (*kOps)()>
+kernels::Row row(std::string_view isa, int rank) {
+  return {kernels::Family::secp256k1, kernels::Backend::cpu, isa, rank, 1, probe<kIsa>, make<kIsa, kOps>};
+}
+
+}  // namespace
+
+kernels::Row avx2_row() { return row<kernels::Isa::avx2, cpu::avx2_ops>("avx2", 60); }
+kernels::Row avx512_row() { return row<kernels::Isa::avx512ifma, cpu::avx512_ops>("avx512", 80); }
+
+}  // namespace sparkmill::secp256k1

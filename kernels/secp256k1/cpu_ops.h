@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The border between the baseline (cpu.cpp) and the files with wider instructions (cpu_<isa>.cpp): plain arrays only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/secp256k1/number.h"
+
+namespace sparkmill::secp256k1::cpu {
+
+inline constexpr std::size_t kChunk = 256;  ///< items of one call; a multiple of all lane counts
+inline constexpr unsigned kHalfBits = 130;  ///< of the halves into which the endomorphism splits a scalar
+inline constexpr unsigned kWindowQ = 5;     ///< odd digits, so 16 multiples
+inline constexpr unsigned kWindowG = 10;    ///< 512 multiples
+inline constexpr unsigned kRowsQ = 1u << (kWindowQ - 1);
+inline constexpr unsigned kRowsG = 1u << (kWindowG - 1);
+inline constexpr std::size_t kDigitsQ = kHalfBits / kWindowQ;
+inline constexpr std::size_t kDigitsG = kHalfBits / kWindowG;
+inline constexpr unsigned kLowBits = 16;  ///< below the evidence
+inline constexpr std::size_t kLowDigitsQ = (kLowBits + kWindowQ - 1) / kWindowQ;
+inline constexpr std::size_t kLowDigitsG = (kLowBits + kWindowG - 1) / kWindowG;
+inline constexpr std::size_t kRowWords = 8;  ///< x and y of a point, a line of the cache
+
+/// Digits of one number for each item, in the order of lanes: item i is lane i % lanes of group i / lanes.
+template <std::size_t kDigits>
+struct Digits {
+  std::uint16_t row[kChunk * kDigits];           ///< [group][digit][lane]: (|digit| - 1) / 2
+  std::uint32_t negative[kChunk / 8 * kDigits];  ///< [group][digit]: bit l is lane l's sign
+};
+
+/// A chunk: R = [u1]G + [u2]Q for each item, u1 and u2 as digits of halves, n = n1 + n2 lambda. Items from `count` to
+/// the next multiple of the lanes are padding with any content within range.
+struct Chunk {
+  std::size_t count = 0;
+  bool compressed = false;                   ///< the root gives y, with the parity of key_odd
+  bool compare = false;                      ///< ECDSA: compare x with r instead of giving R
+  bool evidence = false;                     ///< then the digits are those of n >> 16, and the low ones follow
+  alignas(64) std::uint64_t key[8][kChunk];  ///< x, y (none when compressed), below p
+  std::uint8_t key_odd[kChunk];
+  alignas(64) std::uint64_t r[4][kChunk];         ///< below p
+  alignas(64) std::uint64_t r_plus_n[4][kChunk];  ///< r again where r + N >= p
+  Digits<kDigitsQ> q[2];
+  Digits<kDigitsG> g[2];
+  Digits<kLowDigitsQ> low_q;  ///< of (u2 mod 2^16) | 1
+  Digits<kLowDigitsG> low_g;
+  std::uint8_t even[2][kChunk];  ///< u1 (u2) is even: G (Q) is taken off again
+  // Out.
+  std::uint8_t decoded[kChunk];    ///< the key is a point
+  std::uint8_t exception[kChunk];  ///< an addition met its exception, or the result is infinity: nothing else counts
+  std::uint8_t matches[kChunk];    ///< compare: x(R) = r or r + N
+  alignas(64) std::uint64_t point[8][kChunk];  ///< without compare: R
+  alignas(64) std::uint64_t pause[8][kChunk];  ///< with evidence: [u1 >> 16]G + [u2 >> 16]Q
+};
+
+struct Ops {
+  const char* isa;
+  std::size_t lanes;
+  std::size_t workspace_bytes;
+  /// `base_table`: kRowsG odd multiples of G, then of lambda G, kRowWords words each, aligned to 64 bytes.
+  void (*run)(Chunk& chunk, const std::uint64_t* base_table, void* workspace);
+};
+
+const Ops& avx2_ops();
+const Ops& avx512_ops();
+
+}  // namespace sparkmill::secp256k1::cpu

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tasks of kind verify.batch: one form after the other, among those that this machine decides with a fast row (its own
+// checks must not take longer than the work).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "kernels/backend/discover.h"
+#include "kernels/registry.h"
+#include "node/jobs/batch_maker.h"
+#include "node/jobs/generator.h"
+#include "node/jobs/maker.h"
+#include "verify/job/plants.h"
+#include "verify/job/verify_batch.h"
+
+extern "C" {
+extern const unsigned char sparkmill_bytom_signatures[];
+extern const unsigned char sparkmill_bytom_signatures_end[];
+}
+
+namespace sparkmill::node {
+
+namespace {
+
+constexpr std::uint16_t kSpecVersion = 1;
+/// Signing with other keys than Ed25519's takes some ten times as long as checking.
+constexpr std::uint32_t kSlowSigning = 4;
+
+/// Signatures of real blocks, if there are any of this form.
+signatures::ItemList real_ones(const signatures::Form& form) {
+  const ByteView stream(sparkmill_bytom_signatures,
+                        static_cast<std::size_t>(sparkmill_bytom_signatures_end - sparkmill_bytom_signatures));
+  auto all = signatures::decode_stream(stream, "bytom_signatures.smsg", job::kMaxBatchItems);
+  return all && &all->form() == &form ? std::move(*all) : signatures::ItemList(form);
+}
+
+std::vector<const signatures::Form*> forms_here() {
+  std::vector<const signatures::Form*> out;
+  const kernels::Device cpu = kernels::cpu_device();
+  for (const signatures::Form& form : signatures::forms()) {
+    if (!form.family) continue;
+    const auto choice = kernels::choose(*form.family, cpu);
+    if (!choice || choice->row->backend == kernels::Backend::reference) continue;
+    if (job::make_signers(form, Hash32{})) out.push_back(&form);
+  }
+  return out;
+}
+
+class BatchMaker final : public Maker {
+ public:
+  BatchMaker(std::uint32_t items, BlobStore& blobs) : items_(items), blobs_(blobs), forms_(forms_here()) {}
+  job::Kind kind() const override { return job::Kind::verify_batch; }
+  Result<MadeAttempt> make(const Task* again, std::uint64_t index, std::uint64_t deadline_ms,
+                           const StopToken& stop) override;
+
+ private:
+  /// One scheme after the other, and of each one policy after the other.
+  const signatures::Form* form_of(std::uint64_t index) const {
+    std::vector<std::vector<const signatures::Form*>> schemes;
+    for (const signatures::Form* form : forms_) {
+      if (schemes.empty() || schemes.back().front()->scheme != form->scheme) schemes.emplace_back();
+      schemes.back().push_back(form);
+    }
+    const auto& policies = schemes[index % schemes.size()];
+    return policies[index / schemes.size() % policies.size()];
+  }
+
+  std::uint32_t items_;
+  BlobStore& blobs_;
+  std::vector<const signatures::Form*> forms_;
+};
+
+Result<MadeAttempt> BatchMaker::make(const Task* again, std::uint64_t index, std::uint64_t deadline_ms,
+                                     const StopToken& stop) {
+  BatchSpec spec;
+  if (again != nullptr) {
+    SPARKMILL_ASSIGN(spec, decode_batch_spec(again->spec));
+  } else {
+    if (forms_.empty()) {
+      return fail(Status::no_device, "no signatures are given out: this processor has no fast row for any scheme");
+    }
+    spec.index = index;
+    spec.form = form_of(index);
+    const bool quick = spec.form->scheme == signatures::Scheme::ed25519;
+    spec.items = quick ? items_ : std::max(kMinSignatures, items_ / kSlowSigning);
+  }
+  SPARKMILL_ASSIGN(const auto signers, job::make_signers(*spec.form, random_array<32>()));
+  const signatures::ItemList real = real_ones(*spec.form);
+  SPARKMILL_ASSIGN(const job::PlantedBatch batch,
+                   job::plant_batch(*signers, real.view(), spec.items, random_array<32>(), stop));
+  SPARKMILL_ASSIGN(const Hash32 stream, blobs_.put(signatures::encode_stream(*spec.form, batch.items.view())));
+  MadeAttempt made;
+  made.spec = encode(spec);
+  made.job = job::make_batch_job({spec.form, spec.items, true}, stream, deadline_ms);
+  made.secrets = job::encode(batch.plants);
+  made.text = fmt::format("{} {} signatures, {}: {} generated, {} of real blocks, {} planted", spec.items,
+                          spec.form->scheme_name, spec.form->policy_name,
+                          spec.items - real.count() - batch.plants.list.size(), real.count(), batch.plants.list.size());
+  return made;
+}
+
+}  // namespace
+
+Bytes encode(const BatchSpec& spec) {
+  ByteWriter w;
+  w.u16(kSpecVersion).u64(spec.index).u16(static_cast<std::uint16_t>(spec.form->scheme)).u16(spec.form->policy);
+  return std::move(w.u32(spec.items)).data();
+}
+
+Result<BatchSpec> decode_batch_spec(ByteView bytes) {
+  ByteReader r(bytes);
+  const std::uint16_t version = r.u16();
+  BatchSpec spec;
+  spec.index = r.u64();
+  const std::uint16_t scheme = r.u16();
+  const std::uint16_t policy = r.u16();
+  spec.items = r.u32();
+  spec.form = signatures::find_form(scheme, policy);
+  if (!r.done() || version != kSpecVersion || spec.form == nullptr || spec.items < job::kMinPlantedItems ||
+      spec.items > job::kMaxBatchItems) {
+    return fail(Status::corrupt, "batch task: not the layout of version 1");
+  }
+  return spec;
+}
+
+std::unique_ptr<Maker> batch_maker(const GeneratorSettings& settings, BlobStore& blobs) {
+  return std::make_unique<BatchMaker>(settings.signatures, blobs);
+}
+
+}  // namespace sparkmill::node

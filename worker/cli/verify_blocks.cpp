@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// `sparkmill verify-blocks`: blocks of Bytom, evidence of BTTC and BTN; which of them, the file's first character says.
+#include "worker/cli/verify_blocks.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/file.h"
+#include "worker/cli/command.h"
+
+namespace sparkmill::cli {
+namespace {
+
+constexpr OwnOption kOwn[] = {
+    {"system", "NAME", "bytom, bttc or btn (default: what the file looks like)"},
+    {"quiet", "", "no progress and no summary on stderr"},
+    {"invalid", "", "print only what is not valid"},
+    {"backend", "ROW",
+     "row of the proof of work (Bytom) or of the signatures (BTTC, BTN), for example cpu/avx2 (default: the best of "
+     "the processor)"},
+    {"seed", "HEX", "Bytom: the Tensority seed of the first block (default: what the file's headers and heights tell)"},
+    {"utxo", "FILE",
+     "Bytom: the coins that exist before the first block; without it only double spends inside the file show"},
+    {"all", "", "Bytom: go on above the first invalid block"},
+    {"window", "MIB", "Bytom: blocks in flight, decoded form included (default 64)"},
+    {"threads", "N", "Bytom: lanes to use (default: all of the processor)"},
+    {"policy", "NAME", "BTTC: whose rules decide, contract or canonical (default: contract)"},
+    {"rule", "NAME", "BTTC: what is counted, count or stake (default: count)"},
+};
+constexpr Usage kUsage = {
+    "verify-blocks",
+    "FILE|-",
+    "Judges Bytom 1.x blocks in chain order (headers, Tensority, ids, roots, programs, signatures, balances, "
+    "coinbase), "
+    "or consensus evidence of BTTC and BTN as JSON lines (checkpoints, proofs, exits, events; draws, committees, "
+    "seals, "
+    "frames). docs/blocks.md and docs/evidence.md tell the forms. A JSON line an item on stdout, with the first "
+    "reason. Exit 0: all valid, "
+    "11: something is not, 12: stopped, 13: the file or an item of it cannot be read.",
+    kOwn,
+    1,
+    false};
+
+/// True when the first character that is no white space opens a JSON object; that of standard input is put back.
+Result<bool> looks_like_json(const std::string& path) {
+  std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return errno_error(errno, path);
+  int c = std::getc(file);
+  while (c == ' ' || c == '\t' || c == '\r' || c == '\n') c = std::getc(file);
+  if (file != stdin) {
+    std::fclose(file);
+  } else if (c != EOF) {
+    std::ungetc(c, file);
+  }
+  return c == '{';
+}
+
+Result<int> verify_blocks(const Args& args) {
+  if (args.words.empty()) {
+    return fail(Status::bad_argument, "no file is named", "sparkmill verify-blocks FILE, or - for standard input");
+  }
+  const std::string system = args.get("system");
+  if (!system.empty() && system != "bytom" && system != "bttc" && system != "btn") {
+    return fail(Status::bad_argument, "--system: '" + system.substr(0, 40) + "' is unknown", "bytom, bttc or btn");
+  }
+  SPARKMILL_ASSIGN(const bool json, looks_like_json(args.words[0]));
+  const bool bytom = system.empty() ? !json : system == "bytom";
+  for (const char* option : {"seed", "utxo", "all", "window", "threads"}) {
+    if (!bytom && args.has(option)) return fail(Status::bad_argument, std::string("--") + option + " is for Bytom");
+  }
+  for (const char* option : {"policy", "rule"}) {
+    if (bytom && args.has(option)) return fail(Status::bad_argument, std::string("--") + option + " is for BTTC");
+  }
+  return bytom ? verify_bytom_blocks(args) : verify_evidence(args);
+}
+
+}  // namespace
+
+int run_verify_blocks(std::span<const std::string> args) {
+  auto parsed = parse_args(kUsage, args);
+  if (!parsed) return report("verify-blocks", parsed.error());
+  if (parsed->help) return 0;
+  const auto exit = verify_blocks(*parsed);
+  return exit ? *exit : report("verify-blocks", exit.error());
+}
+
+}  // namespace sparkmill::cli

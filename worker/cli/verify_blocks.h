@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The systems of `sparkmill verify-blocks`. Each function checks the file args.words[0] and prints a JSON line an item.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/registry.h"
+#include "worker/cli/args.h"
+
+namespace sparkmill::cli {
+
+/// Blocks of Bytom 1.x in hex or packed. Returns the exit code: 0, or 11 when one is not valid.
+Result<int> verify_bytom_blocks(const Args& args);
+/// JSON lines of BTTC or BTN evidence. Returns the exit code: 0, 11 when something was refused, 13 when an item is
+/// malformed.
+Result<int> verify_evidence(const Args& args);
+
+/// The row `backend` of a family if it is one of that family, else the best that runs on the CPU, self-tested.
+struct TestedKernel {
+  std::unique_ptr<kernels::Kernel> kernel;
+  std::string row;
+};
+Result<TestedKernel> tested_kernel(kernels::Family family, const std::string& backend);
+
+}  // namespace sparkmill::cli
