@@ -137,6 +137,50 @@ class VerifyBatch(unittest.TestCase):
         self.assertIn("line 3: key: 31 bytes, expected 32", done.stderr.decode())
         self.assertEqual(len(done.stdout.splitlines()), 1)
 
+    def test_vector_files(self):
+        def vectors(file, code):
+            done = subprocess.run([BINARY, "vectors", str(file), "--backend", "reference"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, timeout=240, text=True)
+            self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+            return done.stdout
+
+        def turned(case, member, right, wrong):
+            self.assertIn(case[member], (right, wrong))
+            case[member] = wrong if case[member] == right else right
+
+        def another(text):
+            return text[:-1] + ("0" if text[-1] != "0" else "1")
+
+        def bend_musig2(document):
+            case = document["sign_verify"]["verify_fail_test_cases"][0]
+            case["expected"] = case["sig"]
+
+        def bend_point(document):
+            point = document["suites"]["edwards25519_XMD-SHA-512_ELL2_NU_"]["vectors"][1]["P"]
+            point["x"] = another(point["x"])
+
+        bends = {
+            "bip340_schnorr.json": lambda d: turned(d["cases"][4], "verification result", "TRUE", "FALSE"),
+            "bip327_musig2.json": bend_musig2,
+            "ecrecover_secp256k1.json": lambda d: d["cases"][0].update(
+                tron_tx_address=another(d["cases"][0]["tron_tx_address"])),
+            "rfc9381_ecvrf_edwards25519.json": lambda d: d["cases"][8].update(valid=not d["cases"][8]["valid"]),
+            "rfc9380_hash_to_curve.json": bend_point,
+            "wycheproof_ecdsa_secp256k1_sha256.json": lambda d: turned(d["cases"][9], "result", "valid", "invalid"),
+            "wycheproof_ecdsa_secp256k1_sha3_256.json": lambda d: turned(d["cases"][7], "result", "valid", "invalid"),
+            "wycheproof_ecdsa_secp256k1_sha256_p1363.json": lambda d: turned(d["cases"][1], "result", "valid",
+                                                                             "invalid"),
+            "wycheproof_ecdsa_secp256k1_sha256_bitcoin.json": lambda d: turned(d["cases"][1], "result", "valid",
+                                                                               "invalid"),
+        }
+        for name, bend in bends.items():
+            self.assertIn(" 0 ", vectors(VECTORS / name, 0), name)
+            document = json.loads((VECTORS / name).read_text())
+            bend(document)
+            wrong = self.at / name
+            wrong.write_text(json.dumps(document))
+            vectors(wrong, 11)
+
     def test_usage_errors(self):
         for args, word in (((), "no file"), (("-", "--scheme", "rot13"), "ecvrf"), (("-", "--policy", "go"), "--scheme"),
                            (("-", "--output", "xml"), "bitmap"), (("--generate", "5"), "--scheme"),
