@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks of kind verify.batch: one form after the other, among those that this machine decides with a fast row (its own
+// Tasks of kind verify.batch: forms in turn, among those that this machine decides with a fast row (its own
 // checks must not take longer than the work).
 #include <fmt/format.h>
 
@@ -24,6 +24,7 @@ namespace sparkmill::node {
 namespace {
 
 constexpr std::uint16_t kSpecVersion = 1;
+constexpr double kDuty = 0.15;
 /// Signing with other keys than Ed25519's takes some ten times as long as checking.
 constexpr std::uint32_t kSlowSigning = 4;
 
@@ -51,19 +52,22 @@ class BatchMaker final : public Maker {
  public:
   BatchMaker(std::uint32_t items, BlobStore& blobs) : items_(items), blobs_(blobs), forms_(forms_here()) {}
   job::Kind kind() const override { return job::Kind::verify_batch; }
+  double duty() const override { return kDuty; }
   Result<MadeAttempt> make(const Task* again, std::uint64_t index, std::uint64_t deadline_ms,
                            const StopToken& stop) override;
 
  private:
-  /// One scheme after the other, and of each one policy after the other.
+  /// The first scheme every other time, the others in turn between; and of each one policy after the other.
   const signatures::Form* form_of(std::uint64_t index) const {
     std::vector<std::vector<const signatures::Form*>> schemes;
     for (const signatures::Form* form : forms_) {
       if (schemes.empty() || schemes.back().front()->scheme != form->scheme) schemes.emplace_back();
       schemes.back().push_back(form);
     }
-    const auto& policies = schemes[index % schemes.size()];
-    return policies[index / schemes.size() % policies.size()];
+    const std::uint64_t others = schemes.size() - 1, turn = index / 2;
+    const bool first = others == 0 || index % 2 == 0;
+    const auto& policies = schemes[first ? 0 : 1 + turn % others];
+    return policies[(first ? turn : turn / others) % policies.size()];
   }
 
   std::uint32_t items_;

@@ -121,7 +121,11 @@ Result<bool> Generator::step(Maker& maker) {
     SPARKMILL_ASSIGN(const LedgerStats all, ledger_.stats());
     if (all.tasks >= settings_.max_jobs) return false;
   }
+  const std::uint64_t began = time_.steady_ms();
+  if (began < rest_until_ms_[&maker]) return false;
   SPARKMILL_TRY(make_attempt(maker, task, stats.tasks));
+  const std::uint64_t now = time_.steady_ms();
+  rest_until_ms_[&maker] = now + static_cast<std::uint64_t>(static_cast<double>(now - began) * (1 / maker.duty() - 1));
   on_ready_();
   return true;
 }

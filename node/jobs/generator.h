@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <optional>
 #include <thread>
 
@@ -64,6 +65,7 @@ class Generator {
   const NodeTime& time_;
   std::function<void()> on_ready_;
   std::vector<std::unique_ptr<Maker>> makers_;
+  std::map<const Maker*, std::uint64_t> rest_until_ms_;  ///< steady clock
   std::thread thread_;
   StopSource stop_;
   mutable std::mutex mutex_;

@@ -27,6 +27,9 @@ class Maker {
  public:
   virtual ~Maker() = default;
   virtual job::Kind kind() const = 0;
+  /// Part of a core's time that making jobs of this kind may take: work that costs more to make than to do must not
+  /// take the machine.
+  virtual double duty() const { return 1; }
   /// An attempt at `again`, or at task number `index` of this kind. Errors: cancelled, no_space, what inputs report.
   virtual Result<MadeAttempt> make(const Task* again, std::uint64_t index, std::uint64_t deadline_ms,
                                    const StopToken& stop) = 0;

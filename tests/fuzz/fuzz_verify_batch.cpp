@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// verify.batch: params, blobs, answers, planted items, openings and slice results from strangers: what parses encodes
-// to the same bytes again, everything else is refused. The first byte says which.
+// verify.batch and verify.blocks: params, blobs, answers, planted items, openings and slice results from strangers:
+// what parses encodes to the same bytes again, everything else is refused. The first byte says which.
 #include <cstdio>
 #include <cstdlib>
 
@@ -9,6 +9,7 @@
 #include "kernels/registry.h"
 #include "verify/job/plants.h"
 #include "verify/job/verify_batch.h"
+#include "verify/job/verify_blocks.h"
 
 namespace sparkmill {
 namespace {
@@ -89,6 +90,16 @@ void run(ByteView data) {
     const auto outcome = sample().work->assemble(slices);
     if (outcome.ok()) require(outcome->leaves.size() == 9, "a leaf for each item");
     (void)sample().work->rebuild(data, Bytes{9, 0, 0, 0, 0, 0}).ok();
+  } else if (mode == 6) {
+    const auto items = job::decode_block_items(data);
+    if (!items.ok()) return;
+    const Bytes again = job::encode_block_items(*items);
+    require(again.size() == data.size() && job::decode_block_items(again).ok(), "block items keep their form");
+    job::MemoryBlobs blobs;
+    blobs.add(copy(again));
+    const auto work = job::open(job::make_blocks_job(*items, true, 0), blobs, {});
+    require(work.ok() && (*work)->leaf_count() == items->size(), "every list of items is a job");
+    (void)(*work)->check_answer(ByteWriter().u32(static_cast<std::uint32_t>(items->size())).data()).ok();
   }
 }
 

@@ -74,7 +74,7 @@ TEST(JobCodec, Limits) {
 }
 
 TEST(JobTable, FindsItsRowsAndRefusesOthers) {
-  ASSERT_EQ(kinds().size(), 3u);
+  ASSERT_EQ(kinds().size(), 5u);
   EXPECT_EQ(find_kind(Kind::match_h)->name, "match.h");
   Job job = full_job();
   job.kind = static_cast<Kind>(999);
@@ -93,6 +93,7 @@ TEST(JobTable, ACoreSecondEarns4Point3GflopsSeconds) {
   EXPECT_NEAR(got, per_core_second, 1.0);
   std::printf("match.h: %llu micro-cobblestones per 2^30 units, %.0f a core-second\n",
               static_cast<unsigned long long>(find_kind(Kind::match_h)->credit_microcobble_per_gi_unit), got);
+  EXPECT_NEAR(static_cast<double>(credit_microcobble(*find_kind(Kind::verify_batch), 239'000)), per_core_second, 10.0);
 }
 
 TEST(JobTable, CreditDoesNotOverflow) {

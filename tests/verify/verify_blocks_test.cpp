@@ -23,12 +23,15 @@ struct Blocks {
       BlockItem item;
       if (c.contains("context") && !c["context"].is_null()) {
         const auto& k = c["context"];
-        const auto hash = [&](const char* name) { return *array_from_hex<32>(k[name].get<std::string>()); };
+        const auto hash = [&](const char* name) -> std::optional<Hash32> {
+          if (!k.contains(name)) return std::nullopt;
+          return *array_from_hex<32>(k[name].get<std::string>());
+        };
         blocks::bytom::Context context;
         context.parent_id = hash("parent_id");
-        context.parent_height = k["parent_height"].get<std::uint64_t>();
-        context.bits = std::stoull(k["bits"].get<std::string>());
-        context.median_time = k["median_time"].get<std::uint64_t>();
+        if (k.contains("parent_height")) context.parent_height = k["parent_height"].get<std::uint64_t>();
+        if (k.contains("bits")) context.bits = std::stoull(k["bits"].get<std::string>());
+        if (k.contains("median_time")) context.median_time = k["median_time"].get<std::uint64_t>();
         context.seed = hash("seed");
         item.context = context;
       }
@@ -65,24 +68,27 @@ TEST(VerifyBlocks, VectorsAsAJob) {
     if (b.reasons[k].empty()) {
       EXPECT_TRUE(word == "decode" || word == "unsupported" || word == "limit") << k << ": " << word;
     } else {
-      EXPECT_EQ(word, b.reasons[k]) << k;
+      // Programs of other opcodes than the standard ones are left undecided ("Bytom blocks" 7).
+      EXPECT_TRUE(word == b.reasons[k] || word == "undecided") << k << ": " << word << ", not " << b.reasons[k];
     }
   }
   EXPECT_GT(valid, 20u);
   EXPECT_LT(valid, b.items.size() - 20);
   EXPECT_TRUE(b.work->recheck(outcome).ok());
   // Other slices, another kernel batch: the same evidence.
-  const Outcome cut = testing::batch_outcome(*b.work, 9);
+  const Outcome cut = testing::batch_outcome(*b.work, 30);
   EXPECT_EQ(cut.answer, outcome.answer);
   EXPECT_EQ(cut.evidence, outcome.evidence);
 
   job::InlineExecutor executor = testing::batch_executor(kernels::Family::tensority);
+  std::uint32_t openings = 96;
   const auto verdict = [&](const Work& work, const Outcome& claimed) {
     const auto body = proof::make_file_proof(work, claimed);
-    const auto v = proof::check_file_proof(work, *body, testing::seed_of("draw"), 96, executor);
+    const auto v = proof::check_file_proof(work, *body, testing::seed_of("draw"), openings, executor);
     return v.ok() ? v->reason : v.error().message;
   };
   EXPECT_EQ(verdict(*b.work, outcome), "accepted");
+  openings = 20;
   // All valid without a look; a good block called bad; another reason than the true one; evidence of another lease.
   Bytes lie = outcome.answer;
   std::fill(lie.begin() + 4, lie.end(), std::uint8_t{1});

@@ -44,8 +44,8 @@ inline constexpr std::uint64_t kHashesPerCoreSecond = 115;
 inline constexpr std::uint64_t kTensorityWeight =
     kMicroCobblePerCoreSecondTimesDay * 1024 / (kSecondsPerDay * kHashesPerCoreSecond) * (1ull << 20);
 
-// Ed25519 `go`, batches of 4,096 on the AVX-512 row with evidence; other schemes count by their operations.
-inline constexpr std::uint64_t kSignaturesPerCoreSecond = 180'000;
+// Ed25519 `go`: a slice of 4,096 on the AVX-512 row, evidence and its hashes included; others in proportion.
+inline constexpr std::uint64_t kSignaturesPerCoreSecond = 239'000;
 inline constexpr std::uint64_t kSignatureWeight =
     kMicroCobblePerCoreSecondTimesDay * (1ull << 20) / (kSecondsPerDay * kSignaturesPerCoreSecond) * 1024;
 

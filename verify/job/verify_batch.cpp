@@ -89,17 +89,18 @@ Done BatchWork::decide(std::span<const std::uint32_t> indices, kernels::Kernel& 
   return done();
 }
 
-/// Operation counts of "Signatures and proofs" 8 (a squaring as two thirds of a multiplication), over those of Ed25519.
+/// Time on a core against Ed25519 `go`, in 64ths, AVX-512 rows with evidence on a Zen 5 core: Ed25519 239 k/s (218 k/s
+/// with R decoded), ECDSA 230, recovery 208, BIP-340 212, RSA-2048 424. ECVRF has no rows: by its operation count.
 std::uint64_t scheme_weight(const Form& form) {
   switch (form.scheme) {
     case Scheme::ed25519:
       return form.policy_name == "zip215" || form.policy_name == "rfc8032_canonical_cofactored" ? 70 : 64;
-    case Scheme::ecdsa: return form.key_bytes == 33 ? 44 : 39;
+    case Scheme::ecdsa: return form.key_bytes == 33 ? 74 : 66;
     case Scheme::ecdsa_recover:
-    case Scheme::ecdsa_address:
+    case Scheme::ecdsa_address: return 74;
     case Scheme::bip340:
-    case Scheme::musig2: return 44;
-    case Scheme::rsa2048: return 60;
+    case Scheme::musig2: return 72;
+    case Scheme::rsa2048: return 36;
     case Scheme::ecvrf: return 122;
   }
   return kWeightOfUnit;

@@ -5,8 +5,8 @@
 // Answer: u32 count, ceil(count / 8) bytes: bit i mod 8, lowest first, of byte i / 8 is 1 when item i is valid.
 // Evidence of item i: H(worker_pub | context | enc T), T the scheme's intermediate point or number of jobs-and-proofs
 // 7. Without the flag T is empty: such evidence proves nothing, so that these jobs are for quorums of two only.
-// Units: one is a verification of Ed25519 `go` with a message of up to 47 bytes; others by their operation counts, see
-// item_weight. A verdict "valid" is a computation that was paid for, no word on security: that takes a quorum, or a
+// Units: one is a verification of Ed25519 `go` with a message of up to 47 bytes; others by what they cost on a core,
+// see item_weight. A verdict "valid" is a computation that was paid for, no word on security: that takes a quorum, or a
 // check of one's own. Source: jobs and proofs 7; "Signatures and proofs" 1 to 5, 8.
 #pragma once
 
@@ -28,7 +28,7 @@ Bytes encode_batch_params(const BatchParams& params);
 /// none); unsupported (scheme and policy).
 Result<BatchParams> decode_batch_params(ByteView bytes);
 
-/// Cost of an item in 64ths of a unit: the scheme's operation count, and what a long message adds.
+/// Cost of an item in 64ths of a unit: the scheme's measured cost, and what a long message adds.
 std::uint64_t item_weight(const signatures::Form& form, ByteView message);
 
 /// A sealed job with a fresh salt. `stream` is the hash of the blob that signatures::encode_stream made.

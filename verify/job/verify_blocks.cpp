@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/hash.h"
 #include "kernels/ed25519/ed25519.h"
@@ -209,6 +210,54 @@ Result<std::unique_ptr<kernels::Kernel>> helper(kernels::Family family, K*& type
   return made;
 }
 
+/// Items by round, so that no two of a round sign the same hash: what was asked for one cannot pass for another's.
+Result<std::vector<std::vector<std::size_t>>> rounds_of(std::span<const bytom::Item> items, hashes::Kernel& hash,
+                                                        const StopToken& stop) {
+  std::vector<std::vector<std::size_t>> rounds;
+  if (items.empty()) return rounds;
+  std::vector<const bytom::Block*> blocks;
+  for (const bytom::Item& item : items) blocks.push_back(item.block);
+  SPARKMILL_ASSIGN(const std::vector<bytom::BlockIds> all, bytom::ids(blocks, hash, stop));
+  std::vector<std::set<Hash32>> taken;
+  for (std::size_t j = 0; j < items.size(); ++j) {
+    std::set<Hash32> own;
+    for (const bytom::TransactionIds& tx : all[j].transactions) own.insert(tx.sighashes.begin(), tx.sighashes.end());
+    std::size_t round = 0;
+    const auto clash = [&] {
+      return std::any_of(own.begin(), own.end(), [&](const Hash32& h) { return taken[round].count(h) != 0; });
+    };
+    while (round < rounds.size() && clash()) ++round;
+    if (round == rounds.size()) {
+      rounds.emplace_back();
+      taken.emplace_back();
+    }
+    rounds[round].push_back(j);
+    taken[round].insert(own.begin(), own.end());
+  }
+  return rounds;
+}
+
+/// Tensority hash and points of a block that was judged.
+Bytes work_of(const bytom::Item& item, const bytom::BlockIds& ids, const RecordingTensority& work,
+              const RecordingEd25519& signatures) {
+  Hash32 result{};
+  if (item.context && item.context->seed) {
+    const auto found = work.results.find({*item.context->seed, chain::header_hash(item.block->header)});
+    if (found != work.results.end()) result = found->second;
+  }
+  std::map<SignedMessage, Hash32> own;
+  for (const bytom::TransactionIds& tx : ids.transactions) {
+    for (const Hash32& sighash : tx.sighashes) {
+      const auto first = signatures.points.lower_bound({sighash, {}, {}});
+      for (auto at = first; at != signatures.points.end() && at->first.message == sighash; ++at) own.insert(*at);
+    }
+  }
+  ByteWriter w;
+  w.bytes(result);
+  for (const auto& [signed_message, point] : own) w.bytes(point);
+  return std::move(w).data();
+}
+
 Done BlocksWork::decide(std::span<const std::uint32_t> indices, kernels::Kernel& kernel, const StopToken& stop,
                         std::span<std::uint8_t> verdicts, std::span<Hash32> evidence) const {
   auto* hasher = dynamic_cast<tensority::Kernel*>(&kernel);
@@ -240,30 +289,17 @@ Done BlocksWork::decide(std::span<const std::uint32_t> indices, kernels::Kernel&
   engines.hash = hash;
   engines.signatures = &signatures;
   engines.pow = &work;
-  std::vector<bytom::Judged> judged;
-  if (!items.empty()) {
-    SPARKMILL_ASSIGN(judged, bytom::judge(items, engines, stop));
-  }
   std::vector<Bytes> done_work(indices.size());
-  for (std::size_t j = 0; j < judged.size(); ++j) {
-    const std::size_t k = places[j];
-    verdicts[k] = number_of(judged[j].verdict);
-    Hash32 result{};
-    if (items[j].context && items[j].context->seed) {
-      const auto found = work.results.find({*items[j].context->seed, chain::header_hash(decoded[j].header)});
-      if (found != work.results.end()) result = found->second;
+  SPARKMILL_ASSIGN(const auto rounds, rounds_of(items, *hash, stop));
+  for (const std::vector<std::size_t>& round : rounds) {
+    std::vector<bytom::Item> some;
+    for (const std::size_t j : round) some.push_back(items[j]);
+    signatures.points.clear();
+    SPARKMILL_ASSIGN(const std::vector<bytom::Judged> judged, bytom::judge(some, engines, stop));
+    for (std::size_t j = 0; j < round.size(); ++j) {
+      verdicts[places[round[j]]] = number_of(judged[j].verdict);
+      done_work[places[round[j]]] = work_of(some[j], judged[j].ids, work, signatures);
     }
-    std::map<SignedMessage, Hash32> own;
-    for (const bytom::TransactionIds& tx : judged[j].ids.transactions) {
-      for (const Hash32& sighash : tx.sighashes) {
-        const auto first = signatures.points.lower_bound({sighash, {}, {}});
-        for (auto at = first; at != signatures.points.end() && at->first.message == sighash; ++at) own.insert(*at);
-      }
-    }
-    ByteWriter w;
-    w.bytes(result);
-    for (const auto& [item, point] : own) w.bytes(point);
-    done_work[k] = std::move(w).data();
   }
   for (std::size_t k = 0; k < indices.size(); ++k) {
     const std::uint8_t tag = in_->items[indices[k]].context ? kWithContext : kBody;
