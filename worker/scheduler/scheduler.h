@@ -36,8 +36,8 @@ struct SchedulerSettings {
   std::uint64_t retry_ms = 1'000;  ///< first wait after a lost device; doubles
   /// What the lanes make kernels for. A device that has none for some of them serves the others.
   std::vector<kernels::Family> families = {kernels::Family::match};
-  /// When runs of several families wait, their lane time is shared in this proportion. Families that are not named stand
-  /// in one queue, whose weight is 1.
+  /// When runs of several families wait, their lane time is shared in this proportion. Families that are not named
+  /// stand in one queue, whose weight is 1.
   std::map<kernels::Family, double> weights;
 };
 
