@@ -95,6 +95,14 @@ Result<std::string> Books::find_account(const std::string& email, const std::str
   });
 }
 
+Result<std::int64_t> Books::user_id(const std::string& authenticator) {
+  return transact("account", [&]() -> Result<std::int64_t> {
+    const auto user = user_of(authenticator);
+    if (!user) return fail(Status::refused, "no account has that key");
+    return user->id;
+  });
+}
+
 std::optional<UserView> Books::user_of(const std::string& authenticator) {
   auto q = db_->prepare(
       "SELECT id, created_ms, name, email, cross_project_id, credit, average, average_ms FROM user WHERE "

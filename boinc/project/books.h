@@ -29,6 +29,7 @@ struct Policy {
   std::uint32_t tasks_per_device = 2;  ///< held by a host at once, for each core or device
   std::uint64_t retry_ms = 30'000;     ///< until a validator or assimilator that failed is tried again
   Repeat repeat = Repeat::none_of_user;
+  std::uint32_t keep_files_s = 86'400;  ///< outputs, after their unit was assimilated
 };
 
 struct InputFile {
@@ -136,9 +137,13 @@ struct ToAssimilate {
   std::string name;
   std::int64_t batch = 0;
   unsigned error_mask = 0;
-  std::string result;  ///< the canonical one; empty when the unit failed
-  std::int64_t user = 0, host = 0;
+  std::string result;              ///< the canonical one; empty when the unit failed
   std::vector<std::string> files;  ///< of the canonical result
+  struct Owner {
+    std::string result;
+    std::int64_t user = 0, host = 0;
+  };
+  std::vector<Owner> owners;  ///< of every valid result
 };
 
 struct ResultView {
@@ -183,11 +188,16 @@ class Books {
   Result<std::string> create_account(const std::string& email, const std::string& passwd_hash, const std::string& user);
   /// Errors: not_found, refused (wrong password). An empty hash asks only whether the account exists and gives "".
   Result<std::string> find_account(const std::string& email, const std::string& passwd_hash);
+  /// Errors: refused (no account has that key).
+  Result<std::int64_t> user_id(const std::string& authenticator);
 
   // work.cpp ----------------------------------------------------------------------------------------------------
   /// Errors: duplicate (a unit of that name), bad_input, not_found (no such application).
   Done add_unit(const UnitSpec& unit);
   Done cancel_unit(const std::string& name);
+  /// Gives a unit that failed or was cancelled another try, with as many errors and instances as at first. Errors:
+  /// not_found (no such unit), refused (not given up, or a hundred instances in all).
+  Done reissue_unit(const std::string& name);
 
   // scheduling.cpp ----------------------------------------------------------------------------------------------
   Result<Answer> schedule(const SchedulerRequest& request);
@@ -207,6 +217,11 @@ class Books {
   Done assimilated(std::int64_t unit);
   /// The executable failed by itself: the unit waits for Policy::retry_ms, the page shows `note`.
   Done try_later(std::int64_t unit, const std::string& note);
+
+  /// Outputs that arrived, of units that are assimilated and have no instance left at work, received at least
+  /// Policy::keep_files_s ago. The canonical result's are among them.
+  Result<std::vector<std::string>> deletable_files(std::size_t limit);
+  Done file_deleted(const std::string& name);
 
   // views.cpp ---------------------------------------------------------------------------------------------------
   Result<Overview> overview(std::size_t rows);

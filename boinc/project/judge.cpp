@@ -88,6 +88,12 @@ Result<Validation> validate(const ToValidate& unit, const std::vector<std::strin
     return done();
   };
 
+  if (canonical != nullptr && canonical->files.empty()) {
+    for (const ToValidate::Item* item : good) {
+      out.verdicts.push_back({item->result, Validity::too_late, false, "the unit's files are deleted"});
+    }
+    return out;
+  }
   if (canonical != nullptr) {
     SPARKMILL_TRY(against(*canonical));
     return out;
@@ -133,10 +139,11 @@ Done assimilate(const ToAssimilate& unit, const std::vector<std::string>& assimi
     words = with(std::move(words), unit.files, path);
   }
   std::vector<std::string> environment;
-  if (!unit.result.empty()) {
-    environment.push_back("SPARKMILL_RESULT_IDS=" + unit.result + " " + std::to_string(unit.user) + " " +
-                          std::to_string(unit.host));
+  std::string ids;
+  for (const ToAssimilate::Owner& o : unit.owners) {
+    ids += (ids.empty() ? "" : ";") + o.result + " " + std::to_string(o.user) + " " + std::to_string(o.host);
   }
+  if (!ids.empty()) environment.push_back("SPARKMILL_RESULT_IDS=" + ids);
   const Said said = run(words, environment);
   return said.opinion == Opinion::yes ? done() : Done(later(said.note));
 }

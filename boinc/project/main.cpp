@@ -30,7 +30,8 @@ constexpr const char* kAbout =
     "sparkmill-project: a small BOINC project server, for tests and demos. Production uses a real BOINC server.\n\n"
     "  sparkmill-project [options]                    serves until SIGINT or SIGTERM\n"
     "  sparkmill-project add --data D MANIFEST..      gives work to the server on that folder\n"
-    "  sparkmill-project cancel --data D UNIT..       takes undecided work units back\n\n";
+    "  sparkmill-project cancel --data D UNIT..       takes undecided work units back\n"
+    "  sparkmill-project reissue --data D UNIT..      gives units that failed or were cancelled another try\n\n";
 
 po::options_description describe(Options& o) {
   project::Settings& s = o.project;
@@ -59,6 +60,9 @@ po::options_description describe(Options& o) {
       "clients ask again within that time even without need; 0: as they like");
   add("tasks-per-device", po::value(&s.policy.tasks_per_device)->default_value(s.policy.tasks_per_device),
       "tasks a host holds at once for each core or device");
+  add("keep-files-s", po::value(&s.policy.keep_files_s)->default_value(s.policy.keep_files_s),
+      "results' files are deleted that long after they came, once their unit is assimilated and no instance is at "
+      "work");
   add("one-result-per", po::value(&o.repeat)->default_value(o.repeat),
       "user, host or any: who gets one instance of a unit only");
   add("wait-s", po::value(&o.wait_s)->default_value(o.wait_s), "with add and cancel: how long to wait for the server");
@@ -111,8 +115,9 @@ int parse(int argc, char** argv, Options& o) {
   if (!o.words.empty()) {
     o.verb = o.words.front();
     o.words.erase(o.words.begin());
-    if (o.verb != "add" && o.verb != "cancel") {
-      return report(fail(Status::bad_argument, "unknown verb '" + o.verb + "'", "add, cancel, or none to serve"));
+    if (o.verb != "add" && o.verb != "cancel" && o.verb != "reissue") {
+      return report(
+          fail(Status::bad_argument, "unknown verb '" + o.verb + "'", "add, cancel, reissue, or none to serve"));
     }
     if (o.words.empty()) return report(fail(Status::bad_argument, o.verb + ": nothing is named"));
   }
@@ -137,12 +142,12 @@ int parse(int argc, char** argv, Options& o) {
   return -1;
 }
 
-/// `add` and `cancel`: through the folder that the server looks into.
+/// `add`, `cancel` and `reissue`: through the folder that the server looks into.
 int hand_in(const Options& o) {
   const project::Spool spool(std::filesystem::path(o.data) / "work");
   std::vector<std::string> left;
-  if (o.verb == "cancel") {
-    auto name = spool.leave_cancel(o.words);
+  if (o.verb != "add") {
+    auto name = spool.leave_names(o.verb, o.words);
     if (!name) return report(name.error());
     left.push_back(*name);
   } else {

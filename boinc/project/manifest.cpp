@@ -151,6 +151,10 @@ Result<Manifest> parse_manifest(std::string_view text, const fs::path& folder) {
       if (!c.is_string()) throw Bad{"manifest.cancel: is not a list of names"};
       out.cancel.push_back(c.get<std::string>());
     }
+    for (const json& c : f.list("reissue", kMaxUnits, true)) {
+      if (!c.is_string()) throw Bad{"manifest.reissue: is not a list of names"};
+      out.reissue.push_back(c.get<std::string>());
+    }
     f.end();
   } catch (const Bad& bad) {
     return fail(Status::bad_input, bad.what, "docs/boinc-demo.md lists the members");
@@ -175,6 +179,7 @@ Result<std::size_t> take_in(const Manifest& manifest, const Downloads& downloads
     if (!added && added.status() != Status::duplicate) return added.error();
   }
   for (const std::string& name : manifest.cancel) SPARKMILL_TRY(books.cancel_unit(name));
+  for (const std::string& name : manifest.reissue) SPARKMILL_TRY(books.reissue_unit(name));
   return fresh;
 }
 
@@ -237,8 +242,8 @@ Result<std::string> Spool::leave(const fs::path& manifest) const {
   return put(all.dump());
 }
 
-Result<std::string> Spool::leave_cancel(const std::vector<std::string>& units) const {
-  return put(json{{"cancel", units}}.dump(-1, ' ', true, json::error_handler_t::replace));
+Result<std::string> Spool::leave_names(const std::string& verb, const std::vector<std::string>& units) const {
+  return put(json{{verb, units}}.dump(-1, ' ', true, json::error_handler_t::replace));
 }
 
 std::optional<Done> Spool::fate(const std::string& name) const {

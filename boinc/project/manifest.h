@@ -13,7 +13,7 @@ struct Manifest {
     std::vector<std::filesystem::path> sources;  ///< one for each input
   };
   std::vector<Planned> units;
-  std::vector<std::string> cancel;  ///< names of units
+  std::vector<std::string> cancel, reissue;  ///< names of units
 };
 
 /// `folder` is what relative paths of inputs count from. Errors: bad_input naming unit and member.
@@ -31,7 +31,8 @@ class Spool {
   Done take_all(const Downloads& downloads, Books& books) const;
   /// For the command line: checks `manifest` and leaves it for the server, paths made absolute. Returns its name.
   Result<std::string> leave(const std::filesystem::path& manifest) const;
-  Result<std::string> leave_cancel(const std::vector<std::string>& units) const;
+  /// `verb`: "cancel" or "reissue".
+  Result<std::string> leave_names(const std::string& verb, const std::vector<std::string>& units) const;
   /// What became of it: nothing while it waits.
   std::optional<Done> fate(const std::string& name) const;
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "boinc/project/pages.h"
+#include "boinc/xml/write.h"
 
 namespace sparkmill::boinc::project {
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t kUploadLimit = (256u << 20) + kUploadHeader;
 constexpr std::size_t kRowsShown = 2000;
+constexpr std::size_t kFilesAtOnce = 1000;
 constexpr auto kPace = std::chrono::milliseconds(500);
 constexpr std::uint32_t kBrokenDelay = 300;
 
@@ -54,6 +56,7 @@ Project::Project(Settings settings, const Clock& clock, SigningKey code, Signing
       clock_(clock),
       code_key_(std::move(code)),
       upload_key_(std::move(upload)),
+      ownership_(settings_.data / "keys"),
       downloads_(settings_.data / "download"),
       spool_(settings_.data / "work") {}
 
@@ -103,8 +106,12 @@ void Project::routes() {
     return r.path() == "/" ? status(false) : Response::text(404, "no such page\n");
   });
   server_.route("GET", "/status.json", [this](const Request&) { return status(true); });
-  server_.route("GET", "/get_project_config.php",
-                [this](const Request&) { return xml_page(config_text(face_, catalog_)); });
+  server_.route("GET", "/get_project_config.php", [this](const Request&) { return config(); });
+  server_.route("GET", "/account_ownership.php", [](const Request&) {
+    return Response::text(200, ownership_page({}, {}, {}), "text/html; charset=utf-8");
+  });
+  server_.route(
+      "POST", "/account_ownership.php", [this](const Request& r) { return ownership(r); }, 4 * kMaxOwnershipText);
   server_.route("GET", "/lookup_account.php", [this](const Request& r) { return account(r, false); });
   server_.route("GET", "/create_account.php", [this](const Request& r) { return account(r, true); });
   server_.route("GET", "/stats/user.gz", [this](const Request&) { return user_stats(); });
@@ -168,6 +175,28 @@ Response Project::account(const Request& r, bool create) {
   return xml_page(account_error_text(number, answer.error().message));
 }
 
+Response Project::config() {
+  const auto key = ownership_.public_key();
+  if (!key) log::get("project")->error("{}", key.error().message);
+  return xml_page(config_text(face_, catalog_, key ? *key : std::string()));
+}
+
+Response Project::ownership(const Request& r) {
+  Request form;  // a form's body has the form of a query
+  form.target = "/?" + std::string(text(r.body));
+  const std::string said = form.query("user_data");
+  if (said.empty() || said.size() > kMaxOwnershipText) {
+    return Response::text(400, "user_data: 1 to " + std::to_string(kMaxOwnershipText) + " bytes\n");
+  }
+  const auto user = books_->user_id(form.query("authenticator"));
+  if (!user) return Response::text(403, user.error().message + "\n");
+  // BOINC's page signs the text as its HTML shows it.
+  const std::string message = std::to_string(*user) + " " + xml::escape(said);
+  const auto signature = ownership_.sign(message);
+  if (!signature) return Response::text(500, signature.error().message + "\n");
+  return Response::text(200, ownership_page(face_.master, message, *signature), "text/html; charset=utf-8");
+}
+
 Response Project::user_stats() {
   const auto overview = books_->overview(0);
   if (!overview) return Response::text(500, overview.error().message + "\n");
@@ -210,6 +239,13 @@ Done Project::pass() {
       SPARKMILL_TRY(taken ? books_->assimilated(decided->unit)
                           : books_->try_later(decided->unit, "assimilator: " + taken.error().message));
     }
+  }
+  SPARKMILL_ASSIGN(const auto old, books_->deletable_files(kFilesAtOnce));
+  for (const std::string& name : old) {
+    std::error_code ec;
+    fs::remove(path(name), ec);
+    if (ec) return fail(Status::io_error, path(name).string() + ": " + ec.message());
+    SPARKMILL_TRY(books_->file_deleted(name));
   }
   return done();
 }

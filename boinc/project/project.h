@@ -10,6 +10,7 @@
 #include "base/http/server.h"
 #include "boinc/project/judge.h"
 #include "boinc/project/manifest.h"
+#include "boinc/project/ownership.h"
 #include "boinc/project/reply.h"
 #include "boinc/project/uploads.h"
 
@@ -58,12 +59,15 @@ class Project {
   Done serve();
   void routes();
   http::Response account(const http::Request& request, bool create);
+  http::Response config();
+  http::Response ownership(const http::Request& request);
   http::Response user_stats();
   void loop();
 
   const Settings settings_;
   const Clock& clock_;
   const SigningKey code_key_, upload_key_;
+  OwnershipSigner ownership_;
   const Downloads downloads_;
   const Spool spool_;
   Catalog catalog_;

@@ -142,7 +142,7 @@ std::string refusal_text(const Face& face, const std::string& message, std::uint
   return std::move(w.close("scheduler_reply")).str();
 }
 
-std::string config_text(const Face& face, const Catalog& catalog) {
+std::string config_text(const Face& face, const Catalog& catalog, const std::string& ownership_key) {
   xml::Writer w;
   w.open("project_config").text("name", face.name).text("master_url", face.master);
   w.text("web_rpc_url_base", face.master).text("server_version", "1.1.0").integer("web_stopped", 0);
@@ -150,7 +150,9 @@ std::string config_text(const Face& face, const Catalog& catalog) {
   for (const std::string& p : catalog.platforms()) {
     w.open("platform").text("platform_name", p).text("user_friendly_name", p).close("platform");
   }
-  return std::move(w.close("platforms").close("project_config")).str();
+  w.close("platforms");
+  if (!ownership_key.empty()) w.text("account_ownership_public_key", ownership_key);
+  return std::move(w.close("project_config")).str();
 }
 
 std::string account_text(const std::string& authenticator) {

@@ -23,7 +23,7 @@ std::string reply_text(const Answer& answer, const Face& face, const Policy& pol
 /// A reply that only says `message` and asks to come back after `delay_s`.
 std::string refusal_text(const Face& face, const std::string& message, std::uint32_t delay_s);
 
-std::string config_text(const Face& face, const Catalog& catalog);
+std::string config_text(const Face& face, const Catalog& catalog, const std::string& ownership_key);
 std::string account_text(const std::string& authenticator);  ///< empty: only that it exists
 std::string account_error_text(int number, const std::string& message);
 

@@ -147,12 +147,12 @@ Result<std::optional<ToAssimilate>> Books::next_to_assimilate() {
       canonical = q.integer(4);
     }
     if (canonical != 0) {
-      auto q = db_->prepare("SELECT name, user_id, host_id FROM result WHERE id = ?");
-      q.all(canonical);
-      if (q.step()) {
-        out.result = q.str(0);
-        out.user = q.integer(1);
-        out.host = q.integer(2);
+      auto q =
+          db_->prepare("SELECT id, name, user_id, host_id FROM result WHERE unit_id = ? AND validity = ? ORDER BY id");
+      q.all(out.unit, Validity::valid);
+      while (q.step()) {
+        if (q.integer(0) == canonical) out.result = q.str(1);
+        out.owners.push_back({q.str(1), q.integer(2), q.integer(3)});
       }
       out.files = files_of(canonical);
     }
@@ -163,6 +163,26 @@ Result<std::optional<ToAssimilate>> Books::next_to_assimilate() {
 Done Books::assimilated(std::int64_t unit) {
   return transact("assimilator", [&]() -> Done {
     run("UPDATE unit SET assimilation = ?, assimilate_ms = NULL, note = '' WHERE id = ?", Assimilation::done, unit);
+    return done();
+  });
+}
+
+Result<std::vector<std::string>> Books::deletable_files(std::size_t limit) {
+  return transact("file deleter", [&]() -> Result<std::vector<std::string>> {
+    std::vector<std::string> out;
+    auto q = db_->prepare(
+        "SELECT o.name FROM output o JOIN result r ON r.id = o.result_id JOIN unit u ON u.id = r.unit_id WHERE "
+        "o.complete = 1 AND u.assimilation = ?1 AND r.received_ms <= ?2 AND NOT EXISTS (SELECT 1 FROM result x WHERE "
+        "x.unit_id = u.id AND x.state <> ?3) ORDER BY o.result_id, o.pos LIMIT ?4");
+    q.all(Assimilation::done, now() - std::int64_t{policy_.keep_files_s} * 1000, ServerState::over, limit);
+    while (q.step()) out.push_back(q.str(0));
+    return out;
+  });
+}
+
+Done Books::file_deleted(const std::string& name) {
+  return transact("file deleter", [&]() -> Done {
+    run("UPDATE output SET complete = 2 WHERE name = ?", name);  // known, so that a late upload brings it back not
     return done();
   });
 }

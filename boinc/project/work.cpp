@@ -93,6 +93,36 @@ Done Books::cancel_unit(const std::string& unit) {
   });
 }
 
+Done Books::reissue_unit(const std::string& unit) {
+  return transact("work unit " + unit, [&]() -> Done {
+    auto q = db_->prepare("SELECT id, error_mask, canonical IS NULL FROM unit WHERE name = ?");
+    q.all(unit);
+    if (!q.step()) return fail(Status::not_found, "work unit " + unit + ": not there");
+    const std::int64_t id = q.integer(0);
+    const bool given_up = q.integer(1) != 0 && q.integer(2) != 0;
+    q.reset();
+    if (!given_up) return fail(Status::refused, "work unit " + unit + ": is not given up");
+    auto n = db_->prepare(
+        "SELECT count(*), total(outcome IN (?1, ?2) OR validity = ?3), total(outcome = ?4), total(outcome = ?4 AND "
+        "validity <> ?3) FROM result WHERE unit_id = ?5");
+    n.all(Outcome::client_error, Outcome::validate_error, Validity::invalid, Outcome::success, id);
+    n.step();
+    const std::int64_t instances = n.integer(0), errors = n.integer(1), successes = n.integer(2), good = n.integer(3);
+    n.reset();
+    run("UPDATE unit SET error_mask = 0, assimilation = 0, assimilate_ms = NULL, note = '', max_error = max_error + "
+        "?2, "
+        "max_total = max_total + ?3, max_success = max_success + ?4, look_ms = ?5, target = iif(?7 > 0, "
+        "max(target, ?7 + 1), target) WHERE id = ?1 AND max_total + ?3 <= ?6",
+        id, errors, instances, successes, now(), kMaxInstances, good);
+    if (db_->changes() == 0) {
+      return fail(Status::refused,
+                  "work unit " + unit + ": would have over " + std::to_string(kMaxInstances) + " instances",
+                  "make its job again with another --salt");
+    }
+    return done();
+  });
+}
+
 UnitSpec Books::unit_of(std::int64_t id) {
   UnitSpec u;
   auto q = db_->prepare(

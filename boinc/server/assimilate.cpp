@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "boinc/server/assimilate.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -35,14 +36,18 @@ std::optional<Ids> two_numbers(std::string_view text) {
   return ids;
 }
 
-/// The project's word on whose a result is: SPARKMILL_RESULT_IDS="RESULT USER HOST" from the server that calls, or the
-/// program bin/sparkmill-result-ids RESULT, which prints "USER HOST". Without either, what the application reported.
+/// The project's word on whose a result is: SPARKMILL_RESULT_IDS="RESULT USER HOST;.." from the server that calls, or
+/// the program bin/sparkmill-result-ids RESULT, which prints "USER HOST". Without either, what the application
+/// reported.
 Ids ids_of(const Project& project, const std::string& result, const Ids& reported) {
   if (const char* told = std::getenv("SPARKMILL_RESULT_IDS")) {
-    const std::string_view text = told;
-    const std::size_t space = text.find(' ');
-    if (space != std::string_view::npos && text.substr(0, space) == result) {
-      if (const auto ids = two_numbers(text.substr(space + 1))) return *ids;
+    std::string_view rest = told;
+    while (!rest.empty()) {
+      const std::string_view entry = rest.substr(0, rest.find(';'));
+      rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
+      const std::size_t space = entry.find(' ');
+      if (space == std::string_view::npos || entry.substr(0, space) != result) continue;
+      if (const auto ids = two_numbers(entry.substr(space + 1))) return *ids;
     }
   }
   const std::filesystem::path program = project.project_folder() / "bin" / "sparkmill-result-ids";

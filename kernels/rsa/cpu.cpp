@@ -71,7 +71,7 @@ class CpuKernel final : public Kernel {
       group.n[lane] = in_range[lane] ? n : constants().ones;
       group.s[lane] = in_range[lane] ? s : constants().zero;
       group.middle[lane] = evidence && lane < count ? &results.evidence[i * kEvidenceBytes] : nowhere;
-      // Written much later: then the lines are there, which halves the cost of evidence.
+      // Written much later: by then the lines are there.
       for (std::size_t at = 0; evidence && at < kEvidenceBytes; at += 64)
         __builtin_prefetch(group.middle[lane] + at, 1);
     }

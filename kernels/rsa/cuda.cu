@@ -8,7 +8,7 @@ namespace {
 
 constexpr sm_u32 kThreads = 128;
 
-__global__ void __launch_bounds__(kThreads) verify(const VerifyArgs a) {
+__global__ void __launch_bounds__(kThreads, 8) verify(const VerifyArgs a) {
   const sm_u32 i = blockIdx.x * kThreads + threadIdx.x;
   if (i >= a.count) return;
   const sm_u64 from = a.offsets[i], at = static_cast<sm_u64>(SM_RSA_BYTES) * i;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The row for AVX2: four signatures in four lanes.
+// The row for AVX2: two groups of four signatures in four lanes.
 #include "kernels/secp256k1/field_avx2.h"
 
 #include "kernels/secp256k1/cpu_impl.h"

@@ -9,7 +9,7 @@
 
 namespace sparkmill::secp256k1::cpu {
 
-inline constexpr std::size_t kChunk = 128;  ///< items of one call; a multiple of all lane counts
+inline constexpr std::size_t kChunk = 256;  ///< items of one call; a multiple of all lane counts
 inline constexpr unsigned kHalfBits = 130;  ///< of the halves into which the endomorphism splits a scalar
 inline constexpr unsigned kWindowQ = 5;     ///< odd digits, so 16 multiples
 inline constexpr unsigned kWindowG = 10;    ///< 512 multiples
@@ -26,7 +26,7 @@ inline constexpr std::size_t kRowWords = 8;  ///< x and y of a point, a line of 
 template <std::size_t kDigits>
 struct Digits {
   std::uint16_t row[kChunk * kDigits];           ///< [group][digit][lane]: (|digit| - 1) / 2
-  std::uint32_t negative[kChunk / 4 * kDigits];  ///< [group][digit]: bit l is lane l's sign
+  std::uint32_t negative[kChunk / 8 * kDigits];  ///< [group][digit]: bit l is lane l's sign
 };
 
 /// A chunk: R = [u1]G + [u2]Q for each item, u1 and u2 as digits of halves, n = n1 + n2 lambda. Items from `count` to

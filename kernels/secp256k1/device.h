@@ -58,7 +58,14 @@
 #define SM_K1_SLOTS 7u
 #define SM_K1_SCRATCH_WORDS (8u * SM_K1_SLOTS)
 
-typedef struct {
+// So that CUDA loads four words at once.
+#if defined(__CUDACC__)
+#define SM_K1_ALIGNED __align__(16)
+#else
+#define SM_K1_ALIGNED
+#endif
+
+typedef struct SM_K1_ALIGNED {
   sm_u32 v[8];
 } sm_k1_num;
 typedef struct {
@@ -698,7 +705,11 @@ SM_FN sm_k1_point sm_k1_climb(sm_k1_point p, const sm_k1_digits* d, int top, int
       sm_k1_affine q;
       if (of_base) {
         SM_K1_BASE from = base + 16u * (entry + (source == 3 ? (sm_u32)SM_K1_BASE_ENTRIES : 0u));
+#if defined(__CUDA_ARCH__)
+        q = *(const sm_k1_affine*)from;  // entries are aligned as the buffer is
+#else
         for (int k = 0; k < 8; ++k) q.x.v[k] = from[k], q.y.v[k] = from[8 + k];
+#endif
       } else {
         q = table[entry];
         negative ^= d->negative >> source & 1u;

@@ -18,7 +18,7 @@ namespace {
 
 struct Avx2 {
   static constexpr std::size_t kWidth = 4;
-  static constexpr std::size_t kSides = 1;
+  static constexpr std::size_t kSides = 2;
   using V = __m256i;
   using Mask = std::uint32_t;  ///< bit l: lane l
   struct Fe {

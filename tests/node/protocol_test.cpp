@@ -22,7 +22,8 @@ std::array<std::uint8_t, N> filled(std::uint8_t start) {
 }
 
 Info sample_info() {
-  return {1, "0.1.0", 1'700'000'000'123, filled<32>(1), filled<16>(2), 77, 2'000, filled<32>(3), true};
+  return {1,  "0.1.0", 1'700'000'000'123, filled<32>(1), filled<16>(2),
+          77, 2'000,   filled<32>(3),     true,          {"match.h", "verify.batch"}};
 }
 Registration sample_registration() {
   return {filled<32>(1), filled<32>(2), filled<64>(3), "my \"worker\" \xc3\xa9", {"match.h"}, {"cpu: EPYC, 2 lanes"}};

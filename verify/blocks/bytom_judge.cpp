@@ -94,37 +94,45 @@ class Answers {
   std::vector<Entry*> wanted_;
 };
 
-/// The questions of one block in one round.
+/// The questions of one block in one round. `ahead`: a CHECKMULTISIG that meets an unanswered pair asks for all that
+/// its walk can still come to, so that one more round is enough.
 class Asker final : public SignatureOracle {
  public:
   Asker(Answers& answers, bool ahead) : answers_(answers), ahead_(ahead) {}
 
-  bool valid(Op, ByteView key, ByteView message, ByteView signature) override {
+  bool valid(Op op, ByteView key, ByteView message, ByteView signature) override {
     if (signature.size() != 64) return false;
     ++asked_;
     const auto known = answers_.find(triple_of(key, message, signature));
     if (!known) guessed_ = true;
+    if (!known && ahead_ && op == Op::checkmultisig) ask_band();
     return known.value_or(true);
   }
-  /// After the first round: all that the walk can still come to, so that one more round is enough. Key k can meet
-  /// signature s only when s <= k and as many keys are left behind it as signatures.
   void multisig(std::span<const ByteView> keys, ByteView message, std::span<const ByteView> signatures) override {
-    if (!ahead_ || signatures.empty()) return;
-    const std::size_t band = keys.size() - signatures.size() + 1;
-    if (signatures.size() * band > kPairsAhead) return;
-    for (std::size_t s = 0; s < signatures.size(); ++s) {
-      if (signatures[s].size() != 64) continue;
-      for (std::size_t k = s; k < s + band; ++k) (void)answers_.find(triple_of(keys[k], message, signatures[s]));
-    }
+    keys_ = keys;
+    message_ = message;
+    signatures_ = signatures;
   }
   bool guessed() const { return guessed_; }
   std::uint64_t asked() const { return asked_; }
 
  private:
+  /// Key k can meet signature s only when s <= k and as many keys are left behind it as signatures.
+  void ask_band() {
+    const std::size_t band = keys_.size() - signatures_.size() + 1;
+    if (signatures_.size() * band > kPairsAhead) return;
+    for (std::size_t s = 0; s < signatures_.size(); ++s) {
+      if (signatures_[s].size() != 64) continue;
+      for (std::size_t k = s; k < s + band; ++k) (void)answers_.find(triple_of(keys_[k], message_, signatures_[s]));
+    }
+  }
+
   Answers& answers_;
   const bool ahead_;
   bool guessed_ = false;
   std::uint64_t asked_ = 0;
+  std::span<const ByteView> keys_, signatures_;  ///< of the CHECKMULTISIG that asks
+  ByteView message_;
 };
 
 /// Answers of all rounds written into the facts.
@@ -140,7 +148,7 @@ Done judge_transactions(std::span<const Item> items, std::vector<Judged>& out, c
       const Block& block = *items[i].block;
       Facts& facts = out[i].verdict.facts;
       facts.transactions.clear();
-      Asker asker(answers, round > 1);
+      Asker asker(answers, round > 0);
       for (std::size_t t = 0; t < block.transactions.size(); ++t) {
         facts.transactions.push_back(
             judge_transaction(block.transactions[t], out[i].ids.transactions[t], block.header.height, t == 0, asker));

@@ -97,9 +97,12 @@ class Window {
     return bundle;
   }
 
-  /// Reads, decodes and links until the window is full. Under mutex_.
+  /// Reads, decodes and links two bundles, one to judge now and one to look ahead, as long as the window has room: so
+  /// it fills while lanes are at work, and knows the seeds to come. Under mutex_.
   Done fill() {
-    while (!at_end_ && !stop_.stop_requested() && (slots_.empty() || weight_ < options_.bytes)) {
+    const std::size_t enough = slots_.size() + 2 * std::max<std::size_t>(options_.bundle, 1);
+    while (!at_end_ && !stop_.stop_requested() && slots_.size() < enough &&
+           (slots_.empty() || weight_ < options_.bytes)) {
       SPARKMILL_ASSIGN(std::optional<Bytes> bytes, next_());
       if (!bytes) {
         at_end_ = true;

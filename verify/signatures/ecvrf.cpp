@@ -73,9 +73,25 @@ std::array<std::uint8_t, 16> challenge(VrfSuite suite, std::initializer_list<Byt
   return c;
 }
 
-/// a P - b Q.
-Encoded difference(const Group::Scalar& a, const Point& p, const Group::Scalar& b, const Point& q) {
-  return Group::encode(Group::add(Group::multiply_vartime(a, p), Group::negate(Group::multiply_vartime(b, q))));
+/// 0 P, 1 P, ... 15 P.
+using Multiples = std::array<Point, 16>;
+Multiples multiples(const Point& p) {
+  Multiples out{Group::identity(), p};
+  for (std::size_t k = 2; k < out.size(); ++k) out[k] = Group::add(out[k - 1], p);
+  return out;
+}
+
+/// enc(a P - b Q) over one chain of doublings, four bits of both at a time (Straus).
+Encoded difference(const Group::Scalar& a, const Multiples& p, const Group::Scalar& b, const Point& q) {
+  const Multiples minus_q = multiples(Group::negate(q));
+  const auto digit = [](const Group::Scalar& n, std::size_t at) { return n[at / 2] >> (at % 2 * 4) & 15u; };
+  Point sum = Group::identity();
+  for (std::size_t at = 64; at-- > 0;) {
+    for (int k = 0; k < 4; ++k) sum = Group::add(sum, sum);
+    if (const unsigned d = digit(a, at); d != 0) sum = Group::add(sum, p[d]);
+    if (const unsigned d = digit(b, at); d != 0) sum = Group::add(sum, minus_q[d]);
+  }
+  return Group::encode(sum);
 }
 
 /// The secret scalar and the second half of the hashed key, wiped at the end.
@@ -110,8 +126,9 @@ std::optional<VrfOutput> vrf_verify_vartime(VrfSuite suite, ByteView key, ByteVi
   if (!y || !gamma || !ed25519::reference::less(s, Curve25519::order())) return std::nullopt;
   if (Group::is_identity(Group::times_eight(*y))) return std::nullopt;
   const Point h = encode_to_curve(suite, key, alpha);
-  const Encoded u = difference(s, Group::base(), c, *y);
-  const Encoded v = difference(s, h, c, *gamma);
+  static const Multiples base = multiples(Group::base());
+  const Encoded u = difference(s, base, c, *y);
+  const Encoded v = difference(s, multiples(h), c, *gamma);
   if (evidence != nullptr) {
     std::copy(u.begin(), u.end(), evidence->begin());
     std::copy(v.begin(), v.end(), evidence->begin() + 32);

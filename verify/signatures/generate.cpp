@@ -275,9 +275,10 @@ class Maker {
   std::vector<RsaSigner> rsa_;
 };
 
-void flip_bit(ChaChaWords& words, Bytes& bytes) {
-  if (bytes.empty()) return;
-  const std::uint64_t bit = words.below(8 * bytes.size());
+/// In the bytes from `from` on.
+void flip_bit(ChaChaWords& words, Bytes& bytes, std::size_t from = 0) {
+  if (bytes.size() <= from) return;
+  const std::uint64_t bit = 8 * from + words.below(8 * (bytes.size() - from));
   bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ 1u << (bit % 8));
 }
 
@@ -286,8 +287,13 @@ void bend(ChaChaWords& words, const Form& form, Flaw flaw, const Item& other, It
   switch (flaw) {
     case Flaw::key_bit: return flip_bit(words, item.key);
     case Flaw::signature_bit: return flip_bit(words, item.signature);
-    case Flaw::message_bit: return flip_bit(words, item.message);
-    case Flaw::other_key: item.key = other.key; return;
+    case Flaw::message_bit:
+      // The number of signers in front of a MuSig2 message is form, not content.
+      return flip_bit(words, item.message, form.scheme == Scheme::musig2 ? 2 : 0);
+    case Flaw::other_key:
+      if (other.key == item.key) return flip_bit(words, item.key);  // there are few RSA keys
+      item.key = other.key;
+      return;
     case Flaw::other_message: item.message = other.message; return;
     case Flaw::order_added:
       if (form.scheme == Scheme::ed25519) add_ed25519_order(item.signature.data() + 32);

@@ -110,12 +110,15 @@ void read_all(Ring& ring, const NextItems& next, const PipelineSettings& setting
   }
 }
 
-void decide_all(Ring& ring, const Form& form, kernels::Kernel* kernel, bool outputs, const StopToken& stop) {
+void decide_all(Ring& ring, const Form& form, kernels::Kernel* kernel, const PipelineSettings& settings,
+                const StopToken& stop) {
   while (auto work = ring.take_work()) {
     Chunk& chunk = *work->chunk;
     chunk.valid.assign(chunk.items.count(), 0);
-    chunk.outputs.assign(outputs ? chunk.items.count() * form.output_bytes : 0, 0);
-    const Done decided = verify_on(form, chunk.items.view(), {chunk.valid, {}, chunk.outputs, {}}, kernel, stop);
+    chunk.outputs.assign(settings.outputs ? chunk.items.count() * form.output_bytes : 0, 0);
+    const Results results{chunk.valid, {}, chunk.outputs, {}};
+    const Done decided = settings.decide ? settings.decide(form, chunk.items.view(), results, kernel, stop)
+                                         : verify_on(form, chunk.items.view(), results, kernel, stop);
     if (!decided) return ring.end_early(decided.error());
     ring.give_ready(std::move(*work));
   }
@@ -131,7 +134,7 @@ Result<StreamTotals> run_stream(const Form& form, const NextItems& next, const T
   std::vector<std::thread> threads;
   threads.emplace_back([&] { read_all(ring, next, settings, stop); });
   for (const auto& kernel : lanes) {
-    threads.emplace_back([&, lane = kernel.get()] { decide_all(ring, form, lane, settings.outputs, stop); });
+    threads.emplace_back([&, lane = kernel.get()] { decide_all(ring, form, lane, settings, stop); });
   }
   StreamTotals totals;
   for (std::uint64_t number = 0; auto chunk = ring.take_ready(number); ++number) {

@@ -30,6 +30,10 @@ struct PipelineSettings {
   std::size_t chunk_items = 4096;
   std::size_t chunk_bytes = std::size_t{8} << 20;  ///< a chunk ends early when it holds that much
   bool outputs = false;
+  /// What decides a chunk; called by one lane at a time for each kernel. Empty: verify_on.
+  std::function<Done(const Form& form, const Items& items, const Results& results, kernels::Kernel* kernel,
+                     const StopToken& stop)>
+      decide;
 };
 struct StreamTotals {
   std::uint64_t items = 0;

@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "kernels/registry.h"
 #include "verify/signatures/generate.h"
+#include "verify/signatures/zip215_batch.h"
 #include "worker/cli/args.h"
 #include "worker/cli/command.h"
 #include "worker/cli/offline.h"
@@ -26,6 +27,9 @@ constexpr OwnOption kOwn[] = {
     {"output", "FORM",
      "on stdout: jsonl (a line an item), invalid (only those), bitmap (bytes), summary (one JSON "
      "line), none. Default: jsonl for JSON lines, summary for packed streams"},
+    {"plan", "singles|batch",
+     "ed25519 zip215 only: each item by its own equation (default), or the randomised batch "
+     "equation, which gives the same verdicts"},
     {"backend", "ROW", "kernel row, for example cpu/avx2 (default: the best that runs)"},
     {"threads", "N", "lanes to use (default: all of the device)"},
     {"quiet", "", "no progress and no summary on stderr"},
@@ -234,6 +238,25 @@ Done write_stream(const Args& args, const StopToken& stop) {
   return done();
 }
 
+/// The batch equation over a chunk; nobody is remembered from one chunk to the next.
+Done decide_as_batch(const Form& form, const signatures::Items& items, const signatures::Results& results,
+                     kernels::Kernel* kernel, const StopToken& stop) {
+  signatures::Zip215Batch batch;
+  return batch.verify(form, items, {}, results.valid, kernel, stop);
+}
+
+/// Whether --plan asks for the batch equation.
+Result<bool> as_batch(const Args& args, const Form& form) {
+  const std::string plan = args.get("plan", "singles");
+  if (plan == "singles") return false;
+  if (plan != "batch") {
+    return fail(Status::bad_argument, "--plan: '" + plan.substr(0, 40) + "' is neither singles nor batch");
+  }
+  if (form.scheme == signatures::Scheme::ed25519 && form.policy_name == "zip215") return true;
+  return fail(Status::bad_argument, "--plan batch decides ed25519 under zip215 and nothing else, not " + name_of(form),
+              "leave --plan out");
+}
+
 /// True when all signatures are valid.
 Result<bool> verify_batch(const Args& args) {
   if (args.words.empty()) {
@@ -251,6 +274,7 @@ Result<bool> verify_batch(const Args& args) {
   SPARKMILL_ASSIGN(const std::unique_ptr<BatchInput> input, BatchInput::open(args.words[0], wanted, stop));
   if (!args.has("output")) output = input->packed() ? Output::summary : Output::jsonl;
   const Form& form = input->form();
+  SPARKMILL_ASSIGN(const bool batch, as_batch(args, form));
   SPARKMILL_ASSIGN(const Deciders deciders, make_deciders(form, args.get("backend"), static_cast<unsigned>(threads)));
 
   const bool quiet = args.has("quiet");
@@ -260,6 +284,7 @@ Result<bool> verify_batch(const Args& args) {
   const bool slow = deciders.row == "host" || deciders.row.find("reference") != std::string::npos;
   settings.chunk_items =
       slow ? 256 : std::max<std::size_t>(4096, signatures::liked_batch(form, deciders.lanes.front().get()));
+  if (batch) settings.decide = decide_as_batch;
   settings.outputs = form.output_bytes != 0 && (output == Output::jsonl || output == Output::invalid);
   SPARKMILL_ASSIGN(const signatures::StreamTotals totals,
                    signatures::run_stream(

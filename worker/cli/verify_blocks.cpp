@@ -34,7 +34,8 @@ constexpr Usage kUsage = {
     "coinbase), "
     "or consensus evidence of BTTC and BTN as JSON lines (checkpoints, proofs, exits, events; draws, committees, "
     "seals, "
-    "frames). docs/blocks.md tells the forms. A JSON line an item on stdout, with the first reason. Exit 0: all valid, "
+    "frames). docs/blocks.md and docs/evidence.md tell the forms. A JSON line an item on stdout, with the first "
+    "reason. Exit 0: all valid, "
     "11: something is not, 12: stopped, 13: the file or an item of it cannot be read.",
     kOwn,
     1,

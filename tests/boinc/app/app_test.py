@@ -5,12 +5,15 @@
 
 usage: app_test.py FOLDER_OF_PROGRAMS
 """
+import errno
 import json
+import os
 import pathlib
 import resource
 import shutil
 import signal
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -40,8 +43,10 @@ class App(unittest.TestCase):
         rule = "or(%s)" % ", ".join("face.dot>=%d" % (n * 5 // 8 + k) for k in range(16))
         cls.match = make_job(cls.work, cls.server, "match", "--requests", "face=%s" % (cls.at / "a.pcbt"), "--users",
                              "face=%s" % (cls.at / "b.pcbt"), "--predicate", rule, "--tiles", 256)["units"][0]
-        cls.search = make_job(cls.work, cls.server, "search", "--header", HEADER, "--first", 1000, "--count", 500,
-                              "--unit-units", 500)["units"][0]
+        cls.search = make_job(cls.work, cls.server, "search", "--header", HEADER, "--first", 1000, "--count", 300,
+                              "--unit-units", 300)["units"][0]
+        cls.short = make_job(cls.work, cls.server, "search", "--header", HEADER, "--first", 5000, "--count", 48,
+                             "--unit-units", 48, "--hits", 4)["units"][0]
 
         vectors = json.loads((ROOT / "tests/vectors/tensority.json").read_text())["block_headers"]
         cls.blocks = [v for v in vectors if "pow_valid" in v and "seed" in v]
@@ -140,7 +145,7 @@ class App(unittest.TestCase):
         asked.send("<quit/>")
         start = time.monotonic()
         asked.ended(0)
-        self.assertLess(time.monotonic() - start, 2 * self.slack())
+        self.assertLess(time.monotonic() - start, self.limit())
 
     def test_2_old_blocks_by_hand(self):
         slot = self.by_hand("o_whole", self.check)
@@ -184,7 +189,7 @@ class App(unittest.TestCase):
         slot.send("<quit/>")
         asked = time.monotonic()
         slot.ended(0)
-        self.assertLess(time.monotonic() - asked, 2 * self.slack())
+        self.assertLess(time.monotonic() - asked, self.limit())
         self.assertFalse((slot.folder / "boinc_finish_called").exists())
         self.assertTrue((slot.folder / "sparkmill_checkpoint").exists())
         slot.start(self.app).ended(0)
@@ -197,9 +202,19 @@ class App(unittest.TestCase):
         self.assertEqual(len((self.at / "client" / "sparkmill-app.pub").read_text().strip()), 64)
 
     @staticmethod
-    def slack():
-        """Sanitizers and loaded machines get more time."""
-        return 5
+    def limit():
+        """Seconds for quit and abort: the two of the specification where nobody else wants the processor, judged by what the
+        machine does in the half second after this program has ended; sanitizers and loaded machines get more."""
+        def used():
+            fields = [int(x) for x in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+            return sum(fields) - fields[3] - fields[4]  # with what the hypervisor took
+        before = used()
+        time.sleep(0.5)
+        others = (used() - before) / os.sysconf("SC_CLK_TCK") / 0.5
+        slow = any(word in str(BIN) for word in ("sanitize", "checked", "tsan"))
+        seconds = 10 if slow or others > 0.3 else 2
+        print("   %.2f cores are in use: %d s are allowed" % (others, seconds), file=sys.stderr)
+        return seconds
 
     def test_4_client_aborts(self):
         slot = self.slot("c_abort", self.search, number=2)
@@ -208,7 +223,7 @@ class App(unittest.TestCase):
         slot.send("<abort/>")
         asked = time.monotonic()
         slot.ended(194)
-        self.assertLess(time.monotonic() - asked, 2 * self.slack())
+        self.assertLess(time.monotonic() - asked, self.limit())
 
     def test_5_a_missing_gpu_is_waited_for(self):
         slot = self.slot("c_gpu", self.match, number=3, gpu_type="NVIDIA")
@@ -219,6 +234,48 @@ class App(unittest.TestCase):
         reason = (slot.folder / "boinc_temporary_exit").read_text()
         self.assertTrue(reason.startswith("300\n"), reason)
         self.assertIn("waiting for NVIDIA device 0", reason)
+
+    def small_disk(self, at, kib):
+        """A tmpfs of that size; unmounted at the end. Skips where this user may not mount."""
+        at.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dk" % kib, "tmpfs", str(at)], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.skipTest("no tmpfs of its own here: " + done.stderr.strip())
+        self.addCleanup(subprocess.run, ["umount", "-l", str(at)])
+
+    @staticmethod
+    def fill(folder):
+        with open(folder / "filler", "wb", buffering=0) as f:
+            try:
+                while True:
+                    f.write(bytes(4096))
+            except OSError as e:
+                assert e.errno == errno.ENOSPC, e
+
+    def test_6_a_full_disk_costs_time_and_no_result(self):
+        # The slot: no checkpoint can be written; the result lies in the project's folder and is whole.
+        self.small_disk(self.at / "f_slot", 256)
+        slot = self.slot("f_slot", self.short, number=7)
+        self.fill(slot.folder)
+        slot.start(self.app, "--checkpoint-s", 1).ended(0)
+        self.assertTrue((slot.folder / "boinc_finish_called").exists())
+        call(self.validate, "init", self.upload(slot))
+        # The project's folder: the result cannot be written, and the client is asked to come back.
+        client = self.at / "f_client"
+        self.small_disk(client, 64)
+        slot = Slot(self.at / "f_result", client, self.short, 8)
+        slot.start(self.app)
+        until("it computes", lambda: "lane(s), key" in slot.text())
+        self.fill(client)
+        slot.process.wait(timeout=240)
+        reason = (slot.folder / "boinc_temporary_exit").read_text()
+        self.assertTrue(reason.startswith("600\n"), reason)
+        self.assertIn("o space left", reason)
+        self.assertFalse((slot.folder / "boinc_finish_called").exists())
+        (client / "filler").unlink()
+        (slot.folder / "boinc_temporary_exit").unlink()
+        slot.start(self.app).ended(0)
+        call(self.validate, "init", self.upload(slot))
 
     def test_6_bad_files_end_with_a_clear_error(self):
         for name, spoil, message in (

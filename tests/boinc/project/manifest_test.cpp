@@ -71,7 +71,7 @@ TEST(Manifest, ThroughTheFolderOfTheServer) {
   ASSERT_TRUE(spool.fate(*name).has_value());
   EXPECT_FALSE(spool.fate(*name)->ok());
   EXPECT_NE(spool.fate(*name)->error().message.find("in_1"), std::string::npos);
-  name = spool.leave_cancel({"m_0"});
+  name = spool.leave_names("cancel", {"m_0"});
   rig.pass();
   EXPECT_TRUE(spool.fate(*name)->ok());
   EXPECT_EQ(rig.unit("m_0").error_mask, kCancelled);

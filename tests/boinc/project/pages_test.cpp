@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server over HTTP: what clients, managers and people fetch; where it may listen.
 #include "base/http/client.h"
+#include "node/credit/ownership.h"
+#include "node/protocol/boinc.h"
 #include "tests/boinc/project/rig.h"
 
 namespace sparkmill::test {
@@ -21,6 +23,46 @@ class PagesTest : public ::testing::Test {
   std::string page(const std::string& target) { return std::string(text(get(target).body)); }
   Rig rig;
 };
+
+TEST_F(PagesTest, AccountOwnershipIsWhatANodesCreditAdapterTakes) {
+  const auto key = rig.project->books().create_account("ann@example.org", std::string(32, 'a'), "ann");
+  ASSERT_TRUE(key.ok());
+  const auto user = rig.project->books().user_id(*key);
+  ASSERT_TRUE(user.ok());
+  protocol::OwnershipText statement;
+  statement.cpid[0] = 7;
+  statement.worker_pub[1] = 8;
+  statement.node_pub[2] = 9;
+  statement.time_s = 1'795'000'000;
+  std::string said = protocol::format(statement);
+  for (std::size_t at = 0; (at = said.find(' ', at)) != std::string::npos;) said.replace(at, 1, "+");  // as forms do
+  const auto post = [&](const std::string& body) { return get("/account_ownership.php", "POST", body); };
+  const http::Response answer = post("authenticator=" + *key + "&user_data=" + said);
+  ASSERT_EQ(answer.status, 200);
+  const auto binding = protocol::binding_from_page(text(answer.body));
+  ASSERT_TRUE(binding.ok()) << binding.error().message;
+  EXPECT_EQ(binding->project, rig.project->master_url());
+
+  const std::string all = page("/get_project_config.php");
+  const auto top = boinc::xml::find(all, "project_config");
+  ASSERT_TRUE(top.has_value()) << all;
+  const auto published =
+      node::credit::OwnershipKey::parse(boinc::xml::child_text(top->inner, "account_ownership_public_key"));
+  ASSERT_TRUE(published.ok()) << published.error().message;
+  const auto owner = node::credit::check_ownership(*published, *binding);
+  ASSERT_TRUE(owner.ok()) << owner.error().message;
+  EXPECT_EQ(owner->user_id, static_cast<std::uint64_t>(*user));
+  EXPECT_EQ(owner->text.worker_pub, statement.worker_pub);
+  // The key outlives a restart; nobody signs for another, and not without limits.
+  rig.down();
+  rig.start();
+  const std::string again = page("/get_project_config.php");
+  EXPECT_NE(again.find(boinc::xml::child_text(top->inner, "account_ownership_public_key")), std::string::npos);
+  EXPECT_EQ(post("authenticator=" + std::string(32, '0') + "&user_data=x").status, 403);
+  EXPECT_EQ(post("authenticator=" + *key + "&user_data=").status, 400);
+  EXPECT_EQ(post("authenticator=" + *key + "&user_data=" + std::string(5000, 'x')).status, 400);
+  EXPECT_NE(page("/account_ownership.php").find("user_data"), std::string::npos);
+}
 
 TEST_F(PagesTest, MasterPageNamesTheScheduler) {
   const std::string all = page("/");

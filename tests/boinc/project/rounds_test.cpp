@@ -200,6 +200,104 @@ TEST(Rounds, UnneededTasksAreAborted) {
   EXPECT_NE(ann.ask(0).find("<result_abort>\n<name>of_another_life_0</name>"), std::string::npos);
 }
 
+TEST(Rounds, AUnitThatWasGivenUpCanBeReissued) {
+  Policy policy;
+  policy.repeat = Repeat::any;
+  Rig rig(policy);
+  Host ann(rig, "ann");
+  rig.add_unit("u");
+  EXPECT_EQ(rig.project->books().reissue_unit("u").status(), Status::refused) << "it is not given up";
+  EXPECT_EQ(rig.project->books().reissue_unit("x").status(), Status::not_found);
+  for (int k = 0; k < 10 && rig.unit("u").error_mask == 0; ++k) {
+    ann.ask();
+    ann.finish_all("bad");
+    rig.pass();
+  }
+  ASSERT_EQ(rig.unit("u").error_mask, kTooManyErrors);
+  rig.pass();
+  ASSERT_EQ(rig.assimilated.size(), 1u);
+  EXPECT_EQ(rig.assimilated[0].rfind("--error", 0), 0u);
+  ASSERT_TRUE(rig.project->books().reissue_unit("u").ok());
+  rig.pass();
+  EXPECT_EQ(rig.unit("u").error_mask, 0u);
+  ann.ask();
+  ASSERT_EQ(ann.held.size(), 1u);
+  const std::string result = ann.held[0].result;
+  ann.finish_all();
+  rig.pass();
+  EXPECT_EQ(rig.unit("u").canonical, result);
+  EXPECT_TRUE(rig.unit("u").assimilated);
+  EXPECT_EQ(rig.credit(), 12'500'000);
+  EXPECT_EQ(rig.project->books().reissue_unit("u").status(), Status::refused) << "it has its answer";
+}
+
+TEST(Rounds, AReissuedUnitHasAsManyTriesAsAtFirst) {
+  Policy policy;
+  policy.repeat = Repeat::any;
+  Rig rig(policy);
+  Host ann(rig, "ann");
+  rig.add_unit("u");
+  std::size_t tries = 0;
+  const auto spoil = [&] {
+    std::size_t n = 0;
+    for (; n < 50 && rig.unit("u").error_mask == 0; ++n) {
+      ann.ask();
+      ann.finish_all("bad");
+      rig.pass();
+    }
+    return n;
+  };
+  tries = spoil();
+  ASSERT_TRUE(rig.project->books().reissue_unit("u").ok());
+  rig.pass();
+  EXPECT_EQ(spoil(), tries);
+  ASSERT_TRUE(rig.project->books().cancel_unit("u").status() != Status::ok);
+}
+
+TEST(Rounds, TheAssimilatorLearnsWhoseEveryValidResultIs) {
+  Rig rig;
+  Host ann(rig, "ann"), bob(rig, "bob");
+  rig.add_unit("u", 2);
+  ann.ask();
+  bob.ask();
+  ann.finish_all();
+  bob.finish_all();
+  rig.pass();
+  ASSERT_EQ(rig.assimilated.size(), 1u);
+  EXPECT_NE(rig.assimilated[0].find("[SPARKMILL_RESULT_IDS=u_0 1 1;u_1 2 2]"), std::string::npos) << rig.assimilated[0];
+}
+
+TEST(Rounds, FilesGoWhenTheirUnitIsDoneAndOld) {
+  Policy policy;
+  policy.keep_files_s = 3600;
+  Rig rig(policy);
+  Host ann(rig, "ann"), bob(rig, "bob");
+  rig.add_unit("u", 1, 5 * 3600);
+  rig.add_unit("v", 1, 5 * 3600);
+  ann.ask(0.5);
+  const Held task = ann.held.at(0);
+  ASSERT_EQ(task.unit, "u");
+  const auto file = rig.project->uploads().path(task.output);
+  ann.finish_all();
+  rig.pass();
+  ASSERT_TRUE(rig.unit("u").assimilated);
+  EXPECT_TRUE(std::filesystem::exists(file));
+  rig.clock.advance_ms(2 * kHour);
+  rig.pass();
+  EXPECT_FALSE(std::filesystem::exists(file));
+  // Sent again it is known, and does not come back.
+  EXPECT_NE(ann.upload(task, "good 42").find("<status>0<"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(file));
+  // Of a unit that is not decided nothing goes.
+  bob.ask(0.5);
+  ASSERT_EQ(bob.held.at(0).unit, "v");
+  const auto open = rig.project->uploads().path(bob.held[0].output);
+  EXPECT_NE(bob.upload(bob.held[0], "good 1").find("<status>0<"), std::string::npos);
+  rig.clock.advance_ms(2 * kHour);
+  rig.pass();
+  EXPECT_TRUE(std::filesystem::exists(open));
+}
+
 TEST(Rounds, ProgramsThatFailByThemselvesJudgeNobody) {
   Policy policy;
   policy.retry_ms = 30'000;

@@ -174,14 +174,14 @@ TEST(Exceptions, EcdsaOfChosenEquations) {
   for (const Scalar& d : scalars) keys.push_back(Group::affine(times(d, base())));
   std::vector<Item> items;
   for (const Group::Affine& q : keys) {
-    for (std::size_t k = 0; k < 30; ++k) {
+    for (std::size_t k = 0; k < 20; ++k) {
       const Scalar u1 = k == 0 ? Scalar::zero() : scalars[words.below(scalars.size())];
       items.push_back(ecdsa_of(u1, scalars[words.below(scalars.size())], q, random_scalar(words)));
       if (words.below(5) == 0) items.back().message = bytes_of(ModN::kModulus);  // u1 = 0 again, by a digest of N
     }
   }
   const Verdicts v = expect_as_oracle(Check::ecdsa, items);
-  EXPECT_GT(std::count(v.valid.begin(), v.valid.end(), 1), 500);
+  EXPECT_GT(std::count(v.valid.begin(), v.valid.end(), 1), 300);
   EXPECT_LT(std::count(v.valid.begin(), v.valid.end(), 1), static_cast<long>(items.size()));
   for (Item& item : items) item = compressed(item);
   EXPECT_EQ(expect_as_oracle(Check::ecdsa_compressed, items).valid, v.valid);
@@ -360,11 +360,12 @@ std::vector<Item> mutated(std::string_view seed, std::size_t count, bool schnorr
 }
 
 TEST(Batches, EverySizeGivesTheSameBytes) {
-  const auto items = mutated("every size", 600, false);
+  const auto items = mutated("every size", 520, false);
   const Verdicts want = run(*oracle().kernel, Check::ecdsa, items);
   for (Runner& r : runners()) {
     EXPECT_EQ(run(*r.kernel, Check::ecdsa, items), want) << r.label;
-    for (const std::size_t size : {0u, 1u, 2u, 3u, 4u, 5u, 7u, 8u, 9u, 15u, 16u, 17u, 33u, 127u, 128u, 129u, 257u}) {
+    for (const std::size_t size :
+         {0u, 1u, 2u, 3u, 4u, 5u, 7u, 8u, 9u, 15u, 16u, 17u, 33u, 127u, 255u, 256u, 257u, 420u}) {
       const std::size_t from = size % 97;
       const Verdicts part = run(*r.kernel, Check::ecdsa, std::span(items).subspan(from, size));
       EXPECT_TRUE(std::equal(part.valid.begin(), part.valid.end(), want.valid.begin() + static_cast<long>(from)))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The arithmetic that devices run (kernels/secp256k1/device.h), compiled for the host, against OpenSSL's numbers and
 // libsecp256k1's points: field, scalars, digits, every exceptional case of the group law, whole batches in all modes.
+// Built a second time with SPARKMILL_PTX, its batches run what nvcc made of the CUDA kernels instead.
 #include <gtest/gtest.h>
 #include <openssl/bn.h>
 #include <secp256k1.h>
@@ -15,6 +16,19 @@
 #include "base/hash.h"
 #include "base/hex.h"
 #include "kernels/secp256k1/device_batch.h"
+
+#if defined(SPARKMILL_PTX)
+#include "kernels/secp256k1/cuda_launch.h"
+
+// The CUDA kernels as backend/ptx_to_cpp.py translates them.
+extern "C" {
+extern thread_local struct { std::uint32_t tid, ctaid, ntid; } ptx_thread;
+void ptx_scalars(const void* args);
+void ptx_challenges(const void* args);
+void ptx_points(const void* args);
+void ptx_finish(const void* args);
+}
+#endif
 
 namespace sparkmill::secp256k1::test {
 namespace {
@@ -401,6 +415,20 @@ Results run(sm_u32 flags, const std::vector<Item>& items) {
   std::vector<sm_u32> scratch(std::size_t{SM_K1_SCRATCH_WORDS} * count);
   keys.push_back(0);  // never an empty pointer
   messages.push_back(0);
+#if defined(SPARKMILL_PTX)
+  const device::Args args{
+      keys.data(), signatures.data(), messages.data(), offsets.data(),     base_table().data(), count, flags,
+      step,        scratch.data(),    r.valid.data(),  r.recovered.data(), r.evidence.data()};
+  const auto launch = [&args](void (*kernel)(const void*), sm_u32 threads, sm_u32 block) {
+    for (sm_u32 i = 0; i < (threads + block - 1) / block * block; ++i) {
+      ptx_thread = {i % block, i / block, block};
+      kernel(&args);
+    }
+  };
+  (flags & SM_K1_MODE) == SM_K1_BIP340 ? launch(ptx_challenges, count, 128) : launch(ptx_scalars, step, 32);
+  launch(ptx_points, count, 128);
+  if (needs_finish(flags)) launch(ptx_finish, step, 32);
+#else
   if ((flags & SM_K1_MODE) == SM_K1_BIP340) {
     for (sm_u32 i = 0; i < count; ++i)
       sm_k1_challenge(keys.data(), signatures.data(), messages.data(), offsets.data(), count, i, scratch.data(),
@@ -416,6 +444,7 @@ Results run(sm_u32 flags, const std::vector<Item>& items) {
       sm_k1_finish(signatures.data(), count, flags, i, step, scratch.data(), r.valid.data(), r.recovered.data(),
                    r.evidence.data());
   }
+#endif
   return r;
 }
 

@@ -14,9 +14,9 @@ namespace sparkmill::secp256k1::test {
 namespace {
 
 #if defined(SPARKMILL_CHECKED)
-constexpr std::size_t kRandom = 500;
+constexpr std::size_t kRandom = 300;
 #else
-constexpr std::size_t kRandom = 5000;
+constexpr std::size_t kRandom = 3000;
 #endif
 /// SPARKMILL_SECP256K1_RANDOM=1000000 is the long form, for the CPU rows and GPUs; PoCL would take hours.
 std::size_t random_count() {

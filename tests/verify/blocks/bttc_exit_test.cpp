@@ -211,8 +211,8 @@ TEST(Tries, EveryValueIsProvedAndNoOther) {
       proofs.push_back({trie.root, key, value, lists.back()});
     }
     const std::size_t right = proofs.size();
-    for (std::size_t i = 0; i < right; ++i) {  // the neighbour's value, key and path
-      const TrieProof& other = proofs[(i + 1) % right];
+    for (std::size_t i = 0; i < right; ++i) {           // the neighbour's value, key and path
+      const TrieProof other = proofs[(i + 1) % right];  // the list grows
       if (right == 1) break;
       proofs.push_back({trie.root, proofs[i].key, other.value, proofs[i].nodes});
       proofs.push_back({trie.root, other.key, proofs[i].value, proofs[i].nodes});
@@ -256,7 +256,7 @@ TEST(Tries, NodesBehindTheValueAndTooManyNodes) {
                               {trie.root, key, value, b},
                               {trie.root, key, value, c},
                               {trie.root, key, value, big},
-                              {trie.root, {}, value, rlp::list(node)}};
+                              {trie.root, {}, value, {}}};
   const Bytes single = rlp::list(node);
   std::vector<TrieProof> all(std::begin(proofs), std::end(proofs));
   all[4].nodes = single;

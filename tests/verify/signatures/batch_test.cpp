@@ -53,8 +53,10 @@ std::optional<bool> expected(const Form& form, Flaw flaw) {
     case Flaw::torsion_in_key: return cofactored ? std::optional(true) : std::nullopt;  // k may be a multiple of 8
     case Flaw::odd_key: return policy != "dalek_strict" && !canonical;
     case Flaw::odd_r: return policy == "zip215";
-    // One of two compressed keys, addresses and recovered keys: another item's may still be this one's.
     case Flaw::signature_bit:
+      // Several v stand for the same recovery id.
+      if (form.scheme == Scheme::ecdsa_address) return std::nullopt;
+      [[fallthrough]];
     case Flaw::message_bit:
     case Flaw::other_message:
       if (form.scheme == Scheme::ecdsa_recover) return std::nullopt;  // recovers some other key
@@ -65,7 +67,7 @@ std::optional<bool> expected(const Form& form, Flaw flaw) {
 
 TEST_P(Forms, DecideGeneratedItems) {
   const Form& form = *GetParam();
-  const std::size_t count = form.scheme == Scheme::rsa2048 ? 24 : 60;
+  const std::size_t count = form.scheme == Scheme::rsa2048 ? 24 : 36;
   const auto made = generate(form, count, {sha256(view(form.policy_name)), 2, 32});
   ASSERT_TRUE(made);
   const auto kernel = kernel_of(form, "reference");
@@ -102,7 +104,7 @@ TEST_P(Forms, DecideGeneratedItems) {
 TEST_P(Forms, RowsAgree) {
   const Form& form = *GetParam();
   if (!form.family) GTEST_SKIP() << "decided on the host";
-  const auto made = generate(form, form.scheme == Scheme::rsa2048 ? 12 : 40, {sha256(view("rows")), 3, 45});
+  const auto made = generate(form, form.scheme == Scheme::rsa2048 ? 12 : 20, {sha256(view("rows")), 3, 45});
   ASSERT_TRUE(made);
   const auto reference = kernel_of(form, "reference");
   InlineLanes oracle(reference.get());

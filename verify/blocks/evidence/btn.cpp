@@ -73,9 +73,7 @@ Done run_draw(std::span<Task*> tasks, const Run& run) {
   const auto cases = decode<DrawCase>(
       tasks,
       [](const Fields& f) {
-        return DrawCase{read_draw(f),
-                        f.array<32>("prev_hash"),
-                        {static_cast<unsigned>(f.integer("m1", 1000)), u32(f, "max_round")}};
+        return DrawCase{read_draw(f), f.array<32>("prev_hash"), {u32(f, "m1"), u32(f, "max_round")}};
       },
       limit_verdict);
   SignatureTable table;
@@ -104,7 +102,7 @@ ListCase read_list(const Fields& f) {
   c.owned = read_draws(f);
   for (const OwnedDraw& d : c.owned) c.draws.push_back(d.view());
   c.list.previous = f.array<32>("prev_hash");
-  c.list.rules.m1 = static_cast<unsigned>(f.integer("m1", 1000));
+  c.list.rules.m1 = u32(f, "m1");
   c.list.rules.max_round = f.has("max_round") ? u32(f, "max_round") : static_cast<std::uint32_t>(kMaxU32);
   c.list.wanted = f.has("wanted") ? f.integer("wanted") : 0;
   return c;
@@ -176,8 +174,8 @@ void read_params(const Fields& p, BlockCase& c) {
   (*c.sets)[1] = read_keys(p, "secondary");
   c.rules.primary = &(*c.sets)[0];
   c.rules.secondary = &(*c.sets)[1];
-  c.rules.draw = {static_cast<unsigned>(p.integer("m1", 1000)), u32(p, "max_round")};
-  c.rules.m2 = static_cast<unsigned>(p.integer("m2", 1000));
+  c.rules.draw = {u32(p, "m1"), u32(p, "max_round")};
+  c.rules.m2 = u32(p, "m2");
   c.rules.wanted = p.integer("wanted");
   const std::string rule = p.text("rule");
   if (rule != "unanimous" && rule != "two_thirds")
@@ -255,7 +253,7 @@ Done run_equivocation(std::span<Task*> tasks, const Run& run) {
       [](const Fields& f) {
         EquivocationCase c{f.bytes("n", kMaxKeyText), f.bytes("sig_a", kMaxKeyText), f.bytes("sig_b", kMaxKeyText), {}};
         const std::string type = f.text("type");
-        if (type != "V" && type != "B") throw Malformed{f.path("type") + " is none of V, B"};
+        if (type != "V" && type != "B") throw Refused{"bad_type"};
         c.item = {type == "V" ? EquivocationType::vote : EquivocationType::clerk,
                   c.n,
                   f.integer("height"),

@@ -3,7 +3,7 @@
 // `sparkmill verify-blocks`. Items of one kind are decoded, checked in one batch over the kernels, and answered with
 // the object that a vector file has under "expect".
 //
-// Source: "Consensus evidence", head; docs/blocks.md for the fields of each kind.
+// Source: "Consensus evidence", head; docs/evidence.md for the fields of each kind.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

@@ -19,6 +19,10 @@ struct Malformed {
 };
 /// A list or text longer than the specification lets a check look at.
 struct OverLimit {};
+/// Well-formed, and refused before any check of its kind.
+struct Refused {
+  std::string_view reason;  ///< a literal
+};
 
 class Fields {
  public:
@@ -127,6 +131,17 @@ struct KindRow {
 std::span<const KindRow> bttc_kinds();
 std::span<const KindRow> btn_kinds();
 
+inline void refuse(Task& task, std::string_view reason) {
+  task.ok = false;
+  task.reason = reason;
+}
+/// {"ok": .., "reason": ..}
+inline void set_verdict(Task& task, bool ok, std::string_view reason) {
+  task.out = {{"ok", ok}, {"reason", reason}};
+  if (!ok) refuse(task, reason);
+}
+inline void limit_verdict(Task& task) { set_verdict(task, false, "limit"); }
+
 /// Decodes each task; what cannot be read gets its error, what is over a limit `over_limit`. Returns the rest.
 template <class Case>
 struct Decoded {
@@ -145,6 +160,8 @@ Decoded<Case> decode(std::span<Task*> tasks, Read read, const std::function<void
       task->error = fail(Status::bad_input, e.message);
     } catch (const OverLimit&) {
       over_limit(*task);
+    } catch (const Refused& e) {
+      set_verdict(*task, false, e.reason);
     }
   }
   return out;
@@ -163,16 +180,5 @@ Done each(std::span<Task*> tasks, Answer answer) {
   }
   return done();
 }
-
-inline void refuse(Task& task, std::string_view reason) {
-  task.ok = false;
-  task.reason = reason;
-}
-/// {"ok": .., "reason": ..}
-inline void set_verdict(Task& task, bool ok, std::string_view reason) {
-  task.out = {{"ok", ok}, {"reason", reason}};
-  if (!ok) refuse(task, reason);
-}
-inline void limit_verdict(Task& task) { set_verdict(task, false, "limit"); }
 
 }  // namespace sparkmill::evidence
