@@ -18,6 +18,7 @@
 #include "verify/job/tensority_check.h"
 #include "verify/job/tensority_search.h"
 #include "verify/job/verify_batch.h"
+#include "verify/job/verify_blocks.h"
 #include "verify/template/template_file.h"
 
 namespace po = boost::program_options;
@@ -33,12 +34,13 @@ constexpr const char* kVerbs =
     "  search    units of a Tensority search (--header, --seed, --first, --count)\n"
     "  check     units that check the proof of work of old blocks (--headers)\n"
     "  batch     units of signatures of one scheme and policy (--signatures)\n"
+    "  blocks    units that check whole Bytom blocks (--blocks)\n"
     "  job       units of any job in its wire form (--job FILE, --blob FILE ..)\n\n"
     "A job's units stand in DIR/sparkmill/jobs/<id>/manifest.json; create.sh beside it stages and creates them on a\n"
     "BOINC server, and --create runs it.\n\n";
 
 struct Options {
-  std::string project, url, node, requests, users, predicate, header, headers, seed, signatures, job_file, salt,
+  std::string project, url, node, requests, users, predicate, header, headers, seed, signatures, blocks, job_file, salt,
       app = "sparkmill";
   std::vector<std::string> blob_files;
   std::uint64_t first = 0, count = 0, unit_units = 0, hits = 64;
@@ -65,8 +67,9 @@ po::options_description describe(Options& o) {
   add("headers", po::value(&o.headers),
       "check: file of lines HEADER SEED, both in hex, the header serialised; lines of one seed together");
   add("signatures", po::value(&o.signatures), "batch: file of packed signatures (docs/formats.md, signature stream)");
+  add("blocks", po::value(&o.blocks), "blocks: file of blocks with their contexts (docs/formats.md, verify.blocks)");
   add("no-evidence", po::bool_switch(&o.no_evidence),
-      "batch: nothing shows that a verdict was computed, two equal answers decide (--quorum 2)");
+      "batch, blocks: nothing shows that a verdict was computed, two equal answers decide (--quorum 2)");
   add("job", po::value(&o.job_file), "job: file with the job in its wire form");
   add("blob", po::value(&o.blob_files), "job: an input of the job; once for each, in any order");
   add("unit-units", po::value(&o.unit_units),
@@ -200,6 +203,15 @@ Result<Prepared> batch_job(const Options& o) {
   return p;
 }
 
+Result<Prepared> blocks_job(const Options& o) {
+  SPARKMILL_ASSIGN(const Bytes file, read_file(o.blocks, job::kMaxBatchBytes));
+  SPARKMILL_ASSIGN(const std::vector<job::BlockItem> items, job::decode_block_items(file));
+  Prepared p;
+  p.job = job::make_blocks_job(items, !o.no_evidence, 0);
+  p.blobs.add(job::encode_block_items(items));
+  return p;
+}
+
 Result<Prepared> read_job(const Options& o) {
   Prepared p;
   SPARKMILL_ASSIGN(const Bytes bytes, read_file(o.job_file, 1u << 20));
@@ -213,10 +225,11 @@ Result<Prepared> read_job(const Options& o) {
 
 Result<Prepared> prepare(const std::string& verb, Options& o) {
   if (verb == "job") return read_job(o);
-  SPARKMILL_ASSIGN(Prepared p, verb == "match"   ? match_job(o)
-                               : verb == "check" ? check_job(o)
-                               : verb == "batch" ? batch_job(o)
-                                                 : search_job(o));
+  SPARKMILL_ASSIGN(Prepared p, verb == "match"    ? match_job(o)
+                               : verb == "check"  ? check_job(o)
+                               : verb == "batch"  ? batch_job(o)
+                               : verb == "blocks" ? blocks_job(o)
+                                                  : search_job(o));
   if (!o.salt.empty()) {
     SPARKMILL_ASSIGN(p.job.salt, array_from_hex<16>(o.salt, "--salt"));
     job::seal(p.job);
@@ -268,7 +281,8 @@ int main(int argc, char** argv) {
   const po::options_description d = describe(o);
   const std::string verb = argc > 1 ? argv[1] : "";
   if (verb == "--help" || verb == "help") return std::cout << kVerbs << d, 0;
-  if (verb != "init" && verb != "match" && verb != "search" && verb != "check" && verb != "batch" && verb != "job") {
+  if (verb != "init" && verb != "match" && verb != "search" && verb != "check" && verb != "batch" && verb != "blocks" &&
+      verb != "job") {
     std::cerr << "sparkmill-boinc-work: '" << verb << "' is no verb\n" << kVerbs;
     return 2;
   }

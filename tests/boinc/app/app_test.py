@@ -169,6 +169,25 @@ class App(unittest.TestCase):
         self.assertIn("--quorum 2", alone.stderr)
         make_job(self.work, self.server, "batch", "--signatures", self.stream, "--no-evidence", "--quorum", 2)
 
+    def test_2_whole_blocks_by_hand(self):
+        cases = json.loads((ROOT / "tests/vectors/bytom_blocks.json").read_text())["cases"]
+        cases = [c for c in cases if len(c.get("context") or {}) == 5][:12] + [
+            c for c in cases if not c.get("context")][:4]
+        body = b""
+        for c in cases:
+            k, raw = c.get("context"), bytes.fromhex(c["hex"])
+            body += b"\1" if not k else b"\2\x1f" + bytes.fromhex(k["parent_id"]) + struct.pack(
+                "<QQQ", k["parent_height"], int(k["bits"]), k["median_time"]) + bytes.fromhex(k["seed"]) + struct.pack(
+                    "<Q", 2**63 - 1)
+            body += struct.pack("<I", len(raw)) + raw
+        file = self.at / "blocks"
+        file.write_bytes(b"SMBK" + struct.pack("<HHI", 1, 1, len(cases)) + body)
+        unit = make_job(self.work, self.server, "blocks", "--blocks", file, "--unit-units", 1000000)["units"][0]
+        call(self.assimilate, "7", self.upload(self.by_hand("blk_whole", unit)))
+        jobs = json.loads(call(self.assimilate, "--project", self.server, "status").stdout)["jobs"]
+        answer = next(pathlib.Path(j["answer"]).read_bytes() for j in jobs if j["kind"] == "verify.blocks")
+        self.assertEqual([v == 1 for v in answer[4:]], [c["expect"]["verdict"] == "valid" for c in cases])
+
     @staticmethod
     def has_avx2():
         return " avx2 " in pathlib.Path("/proc/cpuinfo").read_text().replace("\n", " ")
