@@ -12,6 +12,13 @@
 
 namespace sparkmill::testing {
 
+/// Sanitizers make kernels several times slower: fewer trials of the same thing will do.
+#if defined(SPARKMILL_CHECKED) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 inline Hash32 seed_of(std::string_view text) { return sha256(view(text)); }
 
 inline const signatures::Form* form(std::string_view scheme, std::string_view policy) {

@@ -18,7 +18,9 @@ struct Blocks {
   Blocks() {
     const auto text = read_text_file(SPARKMILL_SOURCE_DIR "/tests/vectors/bytom_blocks.json", 4u << 20);
     const nlohmann::json all = nlohmann::json::parse(*text);
+    std::size_t seen = 0;
     for (const auto& c : all["cases"]) {
+      if (testing::kSanitized && ++seen % 3 != 0) continue;
       raw.push_back(*from_hex(c["hex"].get<std::string>()));
       BlockItem item;
       if (c.contains("context") && !c["context"].is_null()) {
@@ -72,8 +74,8 @@ TEST(VerifyBlocks, VectorsAsAJob) {
       EXPECT_TRUE(word == b.reasons[k] || word == "undecided") << k << ": " << word << ", not " << b.reasons[k];
     }
   }
-  EXPECT_GT(valid, 20u);
-  EXPECT_LT(valid, b.items.size() - 20);
+  EXPECT_GT(valid, 5u);
+  EXPECT_LT(valid, b.items.size() - 5);
   EXPECT_TRUE(b.work->recheck(outcome).ok());
   // Other slices, another kernel batch: the same evidence.
   const Outcome cut = testing::batch_outcome(*b.work, 30);
@@ -98,10 +100,10 @@ TEST(VerifyBlocks, VectorsAsAJob) {
   lie = outcome.answer;
   lie[good] = 10;
   EXPECT_EQ(verdict(*b.work, *b.work->rebuild(outcome.evidence, lie)), "false_pair");
-  const auto wrong = std::find_if(outcome.answer.begin() + 4, outcome.answer.end(), [](auto v) { return v == 14; });
+  const auto wrong = std::find_if(outcome.answer.begin() + 4, outcome.answer.end(), [](auto v) { return v >= 5; });
   ASSERT_NE(wrong, outcome.answer.end());
   lie = outcome.answer;
-  lie[static_cast<std::size_t>(wrong - outcome.answer.begin())] = 15;
+  lie[static_cast<std::size_t>(wrong - outcome.answer.begin())] = *wrong == 15 ? 14 : 15;
   EXPECT_EQ(verdict(*b.work, *b.work->rebuild(outcome.evidence, lie)), "false_pair");
   const auto other = b.work->rebind({Bytes{9}, {}});
   EXPECT_EQ(verdict(*other, outcome), "leaf_mismatch");
