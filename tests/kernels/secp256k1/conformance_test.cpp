@@ -15,6 +15,12 @@ namespace {
 
 using Json = nlohmann::json;
 
+#if defined(SPARKMILL_CHECKED)
+constexpr std::size_t kEach = 6;  // equations of each odd key or nonce
+#else
+constexpr std::size_t kEach = 20;
+#endif
+
 TEST(Rows, EveryRowThatCanRunPassesItsSelfTest) {
   EXPECT_TRUE(check_known_answers("secp256k1/reference", *oracle().kernel));
   EXPECT_FALSE(runners().empty());
@@ -174,14 +180,14 @@ TEST(Exceptions, EcdsaOfChosenEquations) {
   for (const Scalar& d : scalars) keys.push_back(Group::affine(times(d, base())));
   std::vector<Item> items;
   for (const Group::Affine& q : keys) {
-    for (std::size_t k = 0; k < 20; ++k) {
+    for (std::size_t k = 0; k < kEach; ++k) {
       const Scalar u1 = k == 0 ? Scalar::zero() : scalars[words.below(scalars.size())];
       items.push_back(ecdsa_of(u1, scalars[words.below(scalars.size())], q, random_scalar(words)));
       if (words.below(5) == 0) items.back().message = bytes_of(ModN::kModulus);  // u1 = 0 again, by a digest of N
     }
   }
   const Verdicts v = expect_as_oracle(Check::ecdsa, items);
-  EXPECT_GT(std::count(v.valid.begin(), v.valid.end(), 1), 300);
+  EXPECT_GT(std::count(v.valid.begin(), v.valid.end(), 1), static_cast<long>(items.size() / 2));
   EXPECT_LT(std::count(v.valid.begin(), v.valid.end(), 1), static_cast<long>(items.size()));
   for (Item& item : items) item = compressed(item);
   EXPECT_EQ(expect_as_oracle(Check::ecdsa_compressed, items).valid, v.valid);
@@ -190,9 +196,9 @@ TEST(Exceptions, EcdsaOfChosenEquations) {
 TEST(Exceptions, EcdsaAtInfinity) {
   ChaChaWords words(sha256(view("infinity")));
   std::vector<Item> items;
-  for (std::size_t k = 0; k < 40; ++k) {
+  for (std::size_t k = 0; k < 20; ++k) {
     // u1 = -u2 d: the sum is infinity at the end; with evidence the part above bit 16 is not.
-    const Scalar d = random_scalar(words), u2 = k < 20 ? random_scalar(words) : scalar(k << 16 | k % 2);
+    const Scalar d = random_scalar(words), u2 = k < 10 ? random_scalar(words) : scalar(k << 16 | k % 2);
     items.push_back(ecdsa_of(Scalar::zero() - u2 * d, u2, Group::affine(times(d, base())), random_scalar(words)));
   }
   const Verdicts v = expect_as_oracle(Check::ecdsa, items);
@@ -259,7 +265,7 @@ TEST(Exceptions, RecoveryOfChosenEquations) {
   auto scalars = odd_scalars(words);
   std::vector<Item> items;
   for (const Scalar& nonce : scalars) {
-    for (std::size_t k = 0; k < 20; ++k) {
+    for (std::size_t k = 0; k < kEach; ++k) {
       const Scalar u1 = k == 0 ? Scalar::zero() : scalars[words.below(scalars.size())];
       const Scalar u2 = k == 1 ? Scalar::zero() : scalars[words.below(scalars.size())];
       items.push_back(recovery_of(k == 2 ? Scalar::zero() - u2 * nonce : u1, u2, nonce));  // k = 2: infinity
@@ -378,7 +384,7 @@ TEST(Batches, EverySizeGivesTheSameBytes) {
 }
 
 TEST(Batches, Bip340MessagesOfAnyLength) {
-  auto items = mutated("any length", 150, true);
+  auto items = mutated("any length", 60, true);
   const Scalar one = scalar(1);
   for (std::size_t length : {0u, 1u, 23u, 24u, 55u, 56u, 87u, 88u, 64u, 128u, 10000u})
     items.push_back(bip340_signed(one, scalar(5), Bytes(length, 0xa5)));

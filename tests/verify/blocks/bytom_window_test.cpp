@@ -75,21 +75,20 @@ TEST(BytomWindow, SameVerdictsForAnySizeAndLanes) {
   const std::vector<std::string> expected = run(broken, {}).words;
   ASSERT_EQ(expected.size(), 6u);
   EXPECT_NE(expected[5], "valid");
+  constexpr std::pair<std::size_t, std::size_t> kBundleAndBytes[] = {{1, 1}, {2, 8000}, {64, 64 << 20}};
   for (const std::size_t count : {1u, 2u, 3u}) {
-    for (const std::size_t bundle : {1u, 2u, 64u}) {
-      for (const std::size_t bytes : {std::size_t{1}, std::size_t{8000}, std::size_t{64} << 20}) {
-        Setting setting;
-        setting.lanes = count;
-        setting.options.bundle = bundle;
-        setting.options.bytes = bytes;
-        const Course good = run(blocks, setting);
-        EXPECT_EQ(good.words, all_valid);
-        EXPECT_EQ(good.summary.valid, blocks.size());
-        EXPECT_FALSE(good.summary.ended_early);
-        const Course bad = run(broken, setting);
-        EXPECT_EQ(bad.words, expected);
-        EXPECT_TRUE(bad.summary.ended_early);
-      }
+    for (const auto& [bundle, bytes] : kBundleAndBytes) {
+      Setting setting;
+      setting.lanes = count;
+      setting.options.bundle = bundle;
+      setting.options.bytes = bytes;
+      const Course good = run(blocks, setting);
+      EXPECT_EQ(good.words, all_valid);
+      EXPECT_EQ(good.summary.valid, blocks.size());
+      EXPECT_FALSE(good.summary.ended_early);
+      const Course bad = run(broken, setting);
+      EXPECT_EQ(bad.words, expected);
+      EXPECT_TRUE(bad.summary.ended_early);
     }
   }
 }
