@@ -15,6 +15,9 @@ function(sparkmill_test name)
     math(EXPR T_TIMEOUT "${T_TIMEOUT} * 5")
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
+  if("e2e" IN_LIST T_LABELS)
+    set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+  endif()
   if(SPARKMILL_CHECKED)
     # clang 14's bookkeeping of dlopened libraries' thread storage goes wrong on glibc 2.36 and crashes its leak scan.
     set_tests_properties(${name} PROPERTIES ENVIRONMENT

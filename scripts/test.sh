@@ -16,7 +16,8 @@ cmake --build "$build"
 rm -rf "$build/reports"
 mkdir -p "$build/reports"
 code=0
-GTEST_OUTPUT="xml:$PWD/$build/reports/" ctest --test-dir "$build" --output-on-failure --no-tests=error \
+# Two at a time; end-to-end tests run alone (RUN_SERIAL), since some of them measure.
+GTEST_OUTPUT="xml:$PWD/$build/reports/" ctest --test-dir "$build" -j2 --output-on-failure --no-tests=error \
   --output-junit "$PWD/$build/reports/ctest.junit" "$@" || code=$?
 python3 scripts/count_tests.py "$build/reports" || code=1
 exit "$code"
