@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Independent verify.batch jobs: writes tests/vectors/verify_batch.json, or with --check compares it.
+"""Independent verify.batch jobs: writes tests/vectors/jobs/verify_batch.json, or with --check compares it.
 
 Rules: jobs-and-proofs 2 and 7, docs/formats.md. Points come from the oracle ed25519.py, hashes from hashlib; streams,
 params, answers, evidence, leaves and the tree are written here again, without a look at the C++.
@@ -14,7 +14,7 @@ import sys
 import ed25519
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
-TARGET = HERE / "vectors" / "verify_batch.json"
+TARGET = HERE / "vectors" / "jobs" / "verify_batch.json"
 SCHEME = 1
 POLICY = {name: number for number, name in enumerate(ed25519.POLICIES, 1)}
 

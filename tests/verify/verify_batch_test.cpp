@@ -43,7 +43,7 @@ TEST(VerifyBatch, PlantedItemsOfEveryFormAreFound) {
 
 // Jobs, evidence, leaves and root byte for byte as an independent Python oracle computes them.
 TEST(VerifyBatch, AsTheOracleComputes) {
-  const auto text = read_text_file(SPARKMILL_SOURCE_DIR "/tests/vectors/verify_batch.json", 4u << 20);
+  const auto text = read_text_file(SPARKMILL_SOURCE_DIR "/tests/vectors/jobs/verify_batch.json", 4u << 20);
   ASSERT_TRUE(text.ok());
   const nlohmann::json document = nlohmann::json::parse(*text);
   ASSERT_GE(document["cases"].size(), 9u);
