@@ -34,6 +34,21 @@ Result<int> find_ordinal(const Device& device) {
   return ordinal;
 }
 
+Probe probe_compute(const Device& device, int least, std::string_view how) {
+  if (device.backend != Backend::cuda) return {false, "this is not a CUDA device"};
+  const auto ordinal = find_ordinal(device);
+  if (!ordinal) return {false, ordinal.error().message};
+  int major = 0, minor = 0;
+  if (!check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, *ordinal), "cudaDeviceGetAttribute") ||
+      !check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, *ordinal), "cudaDeviceGetAttribute"))
+    return {false, "the CUDA driver does not answer for this device"};
+  if (major * 10 + minor < least) {
+    return {false,
+            fmt::format("compute capability {}.{} is too old, {}.{} is needed", major, minor, least / 10, least % 10)};
+  }
+  return {true, fmt::format("compute capability {}.{}, {}", major, minor, how)};
+}
+
 DeviceBuffer::~DeviceBuffer() {
   if (data_ != nullptr) (void)cudaFree(data_);
 }

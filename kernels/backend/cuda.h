@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/result.h"
@@ -19,6 +20,10 @@ Done check(cudaError_t code, const char* call);
 
 /// The runtime's ordinal of a device, by PCI address. Error: no_device.
 Result<int> find_ordinal(const Device& device);
+
+/// Yes for a CUDA device that is here and has at least this compute capability (75: 7.5); `how` ends the sentence that
+/// users see, "a signature a thread".
+Probe probe_compute(const Device& device, int least, std::string_view how);
 
 /// Device memory; grows on reserve(), never shrinks. Content is lost when it grows.
 class DeviceBuffer {

@@ -90,6 +90,23 @@ Limits limits(const Api& cl, cl_device_id id) {
   return l;
 }
 
+Probe probe_groups(const Device& device, std::size_t items, std::string_view how) {
+  if (device.backend != Backend::opencl) return {false, "this is not an OpenCL device"};
+  std::string note;
+  const Api* cl = api(note);
+  for (const Found& f : find_devices(note)) {
+    if (f.device.id != device.id) continue;
+    const Limits l = limits(*cl, f.id);
+    if (l.group_items < items)
+      return {false, fmt::format("its work-groups have at most {} items, {} are needed", l.group_items, items)};
+    if (device_number(*cl, f.id, CL_DEVICE_ENDIAN_LITTLE) == 0) return {false, "it is big-endian"};
+    if (device_number(*cl, f.id, CL_DEVICE_COMPILER_AVAILABLE) == 0)
+      return {false, "its OpenCL driver has no compiler"};
+    return {true, fmt::format("OpenCL, {}", how)};
+  }
+  return {false, note.empty() ? fmt::format("no OpenCL device has the id {} now", device.id) : note};
+}
+
 Result<std::shared_ptr<Context>> Context::open(const Device& device) {
   std::string note;
   const Api* cl = api(note);

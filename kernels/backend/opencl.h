@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include "base/bytes.h"
@@ -77,6 +78,10 @@ struct Limits {
   bool on_cpu = false;  ///< device memory is host memory
 };
 Limits limits(const Api& cl, cl_device_id id);
+
+/// Yes for a little-endian OpenCL device that is here, has a compiler and runs groups of this many items; `how` ends
+/// the sentence that users see, "a signature an item".
+Probe probe_groups(const Device& device, std::size_t items, std::string_view how);
 
 class Context : public std::enable_shared_from_this<Context> {
  public:

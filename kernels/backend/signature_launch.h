@@ -2,9 +2,29 @@
 // A batch of signatures cut into launches of a device, with offsets from the launch's own first byte.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/backend/signature_batch.h"
 
 namespace sparkmill::kernels {
+
+/// How many items a launch takes: follows the device's speed, so that a stop is honoured soon and the device is not
+/// asked too often. Doubles while a launch is short, halves when it is long.
+class LaunchSize {
+ public:
+  LaunchSize(std::size_t start, std::size_t least, std::size_t most) : items_(start), least_(least), most_(most) {}
+  std::size_t items() const { return items_; }
+  /// A launch of `items` took so long; one of another size, the last of a batch, says nothing.
+  void took(std::size_t items, double seconds) {
+    if (items != items_) return;
+    if (seconds < kAimed / 2) items_ = std::min(2 * items_, most_);
+    if (seconds > 2 * kAimed) items_ = std::max(items_ / 2, least_);
+  }
+
+ private:
+  static constexpr double kAimed = 0.030;  // seconds
+  std::size_t items_, least_, most_;
+};
 
 /// The items first .. first + count - 1 of a batch.
 struct Launch {

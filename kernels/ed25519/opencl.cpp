@@ -23,7 +23,6 @@ namespace ocl = kernels::opencl;
 constexpr std::size_t kItems = 64;                  // of a group
 constexpr std::size_t kMost = 65536;                // items of a launch
 constexpr std::uint64_t kMessageBytes = 16u << 20;  // of a launch
-constexpr double kLaunchSeconds = 0.030;
 
 std::string source() {
   std::string text;
@@ -55,19 +54,15 @@ class OpenclKernel final : public Kernel {
     SPARKMILL_TRY(check(batch, results));
     for (std::size_t first = 0; first < batch.count;) {
       if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-      const Launch launch = next_launch(batch, first, size_, kMessageBytes);
+      const Launch launch = next_launch(batch, first, size_.items(), kMessageBytes);
       const auto start = std::chrono::steady_clock::now();
       SPARKMILL_TRY(run(device_flags(policy, !results.evidence.empty()), batch, results, launch));
-      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      size_.took(launch.count, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
       first += launch.count;
-      if (launch.count != size_) continue;
-      // Sizes follow the device's speed: double while short, halve when long.
-      if (seconds < kLaunchSeconds / 2) size_ = std::min(2 * size_, kMost);
-      if (seconds > 2 * kLaunchSeconds) size_ = std::max(size_ / 2, kItems);
     }
     return done();
   }
-  std::size_t batch() const override { return std::max<std::size_t>(size_, 4096); }
+  std::size_t batch() const override { return std::max<std::size_t>(size_.items(), 4096); }
   std::string row_id() const override { return "ed25519/opencl"; }
 
  private:
@@ -100,24 +95,10 @@ class OpenclKernel final : public Kernel {
   ocl::Function verify_;
   ocl::Buffer base_, keys_, signatures_, messages_, offsets_, valid_, evidence_;
   std::vector<std::uint64_t> offsets_host_;
-  std::size_t size_ = 256;
+  kernels::LaunchSize size_{256, kItems, kMost};
 };
 
-kernels::Probe probe(const kernels::Device& device) {
-  if (device.backend != kernels::Backend::opencl) return {false, "this is not an OpenCL device"};
-  std::string note;
-  const ocl::Api* cl = ocl::api(note);
-  for (const ocl::Found& f : ocl::find_devices(note)) {
-    if (f.device.id != device.id) continue;
-    if (ocl::limits(*cl, f.id).group_items < kItems)
-      return {false, fmt::format("its work-groups have fewer than {} items", kItems)};
-    if (ocl::device_number(*cl, f.id, CL_DEVICE_ENDIAN_LITTLE) == 0) return {false, "it is big-endian"};
-    if (ocl::device_number(*cl, f.id, CL_DEVICE_COMPILER_AVAILABLE) == 0)
-      return {false, "its OpenCL driver has no compiler"};
-    return {true, "OpenCL, a signature an item"};
-  }
-  return {false, note.empty() ? fmt::format("no OpenCL device has the id {} now", device.id) : note};
-}
+kernels::Probe probe(const kernels::Device& device) { return ocl::probe_groups(device, kItems, "a signature an item"); }
 
 Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) { return OpenclKernel::make(device); }
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CUDA row of `hash`: launches of some thousand messages on one stream.
-#include <fmt/format.h>
-
 #include "kernels/backend/cuda.h"
 #include "kernels/hash/cuda_launch.h"
 #include "kernels/hash/device_batch.h"
@@ -57,20 +55,7 @@ class CudaKernel final : public Kernel {
   std::vector<std::uint64_t> host_offsets_;
 };
 
-kernels::Probe probe(const kernels::Device& device) {
-  if (device.backend != kernels::Backend::cuda) return {false, "this is not a CUDA device"};
-  const auto ordinal = cu::find_ordinal(device);
-  if (!ordinal) return {false, ordinal.error().message};
-  int major = 0, minor = 0;
-  for (const auto& [to, what] :
-       {std::pair{&major, cudaDevAttrComputeCapabilityMajor}, {&minor, cudaDevAttrComputeCapabilityMinor}}) {
-    if (!cu::check(cudaDeviceGetAttribute(to, what, *ordinal), "cudaDeviceGetAttribute"))
-      return {false, "the CUDA driver does not answer for this device"};
-  }
-  if (major * 10 + minor < 75)
-    return {false, fmt::format("compute capability {}.{} is too old, 7.5 is needed", major, minor)};
-  return {true, fmt::format("compute capability {}.{}, a message a thread", major, minor)};
-}
+kernels::Probe probe(const kernels::Device& device) { return cu::probe_compute(device, 75, "a message a thread"); }
 
 }  // namespace
 

@@ -87,20 +87,7 @@ class OpenclKernel final : public Kernel {
 };
 
 kernels::Probe probe(const kernels::Device& device) {
-  if (device.backend != kernels::Backend::opencl) return {false, "this is not an OpenCL device"};
-  std::string note;
-  const ocl::Api* cl = ocl::api(note);
-  for (const ocl::Found& f : ocl::find_devices(note)) {
-    if (f.device.id != device.id) continue;
-    const ocl::Limits l = ocl::limits(*cl, f.id);
-    if (l.group_items < kItems)
-      return {false, fmt::format("its work-groups have at most {} items, {} are needed", l.group_items, kItems)};
-    if (ocl::device_number(*cl, f.id, CL_DEVICE_ENDIAN_LITTLE) == 0) return {false, "it is big-endian"};
-    if (ocl::device_number(*cl, f.id, CL_DEVICE_COMPILER_AVAILABLE) == 0)
-      return {false, "its OpenCL driver has no compiler"};
-    return {true, "OpenCL, a message a work-item"};
-  }
-  return {false, note.empty() ? fmt::format("no OpenCL device has the id {} now", device.id) : note};
+  return ocl::probe_groups(device, kItems, "a message a work-item");
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CUDA row of `rsa`: two lanes of buffers and streams, so that one launch computes while the next one's items are
 // copied.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -19,7 +17,6 @@ namespace {
 namespace cu = kernels::cuda;
 using kernels::Launch;
 constexpr std::size_t kLeast = 4096, kMost = 65536;  // items of a launch
-constexpr double kLaunchSeconds = 0.030;             // aimed at for two launches, from start to results
 constexpr std::uint64_t kMessageBytes = 64u << 20;   // of a launch
 
 using Clock = std::chrono::steady_clock;
@@ -56,7 +53,7 @@ class CudaKernel final : public Kernel {
     }
     return ran;
   }
-  std::size_t batch() const override { return 4 * size_; }
+  std::size_t batch() const override { return 4 * size_.items(); }
   std::string row_id() const override { return "rsa/cuda"; }
 
  private:
@@ -70,7 +67,7 @@ class CudaKernel final : public Kernel {
       Lane& lane = lanes_[turn % 2];
       SPARKMILL_TRY(finish(lane, results));
       SPARKMILL_TRY(start(lane, encoding, batch, !results.evidence.empty(),
-                          kernels::next_launch(batch, first, size_, kMessageBytes)));
+                          kernels::next_launch(batch, first, size_.items(), kMessageBytes)));
       first += lane.launch.count;
     }
     SPARKMILL_TRY(finish(lanes_[turn % 2], results));
@@ -113,10 +110,7 @@ class CudaKernel final : public Kernel {
     if (n == 0) return done();
     SPARKMILL_TRY(lane.stream.wait());
     lane.launch.count = 0;
-    // Sizes follow the device's speed, so that a stop is honoured soon.
-    const double seconds = std::chrono::duration<double>(Clock::now() - lane.started).count();
-    if (n == size_ && seconds < kLaunchSeconds / 2) size_ = std::min(2 * size_, kMost);
-    if (n == size_ && seconds > 2 * kLaunchSeconds) size_ = std::max(size_ / 2, kLeast);
+    size_.took(n, std::chrono::duration<double>(Clock::now() - lane.started).count());
     const auto* out = lane.host_out.as<std::uint8_t>();
     const std::size_t evidence_bytes = results.evidence.empty() ? 0 : n * kEvidenceBytes;
     if (evidence_bytes != 0)
@@ -126,22 +120,11 @@ class CudaKernel final : public Kernel {
   }
 
   int ordinal_ = 0;
-  std::size_t size_ = kLeast;
+  kernels::LaunchSize size_{kLeast, kLeast, kMost};  // for two launches, from start to results
   Lane lanes_[2];
 };
 
-kernels::Probe probe(const kernels::Device& device) {
-  if (device.backend != kernels::Backend::cuda) return {false, "this is not a CUDA device"};
-  const auto ordinal = cu::find_ordinal(device);
-  if (!ordinal) return {false, ordinal.error().message};
-  int major = 0, minor = 0;
-  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, *ordinal) != cudaSuccess ||
-      cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, *ordinal) != cudaSuccess)
-    return {false, "the CUDA driver does not answer for this device"};
-  if (major * 10 + minor < 75)
-    return {false, fmt::format("compute capability {}.{} is too old, 7.5 is needed", major, minor)};
-  return {true, fmt::format("compute capability {}.{}, a signature a thread", major, minor)};
-}
+kernels::Probe probe(const kernels::Device& device) { return cu::probe_compute(device, 75, "a signature a thread"); }
 
 Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) { return CudaKernel::make(device); }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CUDA row of `secp256k1`: two lanes of buffers and streams, so that one launch computes while the next one's items
 // are copied.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -18,7 +16,6 @@ namespace {
 namespace cu = kernels::cuda;
 using kernels::Launch;
 constexpr std::size_t kLeast = 8192, kMost = 262144;  // items of a launch
-constexpr double kLaunchSeconds = 0.030;              // aimed at for two launches, from start to results
 constexpr std::uint64_t kMessageBytes = 64u << 20;    // of a launch
 
 using Clock = std::chrono::steady_clock;
@@ -57,7 +54,7 @@ class CudaKernel final : public Kernel {
     SPARKMILL_TRY(check_recover(batch, results, public_keys));
     return run(device_flags(rule, !results.evidence.empty()), batch, {results, public_keys}, stop);
   }
-  std::size_t batch() const override { return 4 * size_; }
+  std::size_t batch() const override { return 4 * size_.items(); }
   std::string row_id() const override { return "secp256k1/cuda"; }
 
  private:
@@ -99,7 +96,7 @@ class CudaKernel final : public Kernel {
       if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
       Lane& lane = lanes_[turn % 2];
       SPARKMILL_TRY(finish(lane, out));
-      SPARKMILL_TRY(start(lane, flags, batch, out, kernels::next_launch(batch, first, size_, kMessageBytes)));
+      SPARKMILL_TRY(start(lane, flags, batch, out, kernels::next_launch(batch, first, size_.items(), kMessageBytes)));
       first += lane.launch.count;
     }
     SPARKMILL_TRY(finish(lanes_[turn % 2], out));
@@ -157,10 +154,7 @@ class CudaKernel final : public Kernel {
     if (n == 0) return done();
     SPARKMILL_TRY(lane.stream.wait());
     lane.launch.count = 0;
-    // Sizes follow the device's speed, so that a stop is honoured soon.
-    const double seconds = std::chrono::duration<double>(Clock::now() - lane.started).count();
-    if (n == size_ && seconds < kLaunchSeconds / 2) size_ = std::min(2 * size_, kMost);
-    if (n == size_ && seconds > 2 * kLaunchSeconds) size_ = std::max(size_ / 2, kLeast);
+    size_.took(n, std::chrono::duration<double>(Clock::now() - lane.started).count());
     const auto* host = lane.host_out.as<std::uint8_t>();
     const Sizes back = sizes(out, n);
     const std::size_t first = lane.launch.first;
@@ -172,23 +166,12 @@ class CudaKernel final : public Kernel {
   }
 
   int ordinal_ = 0;
-  std::size_t size_ = kLeast;
+  kernels::LaunchSize size_{kLeast, kLeast, kMost};  // for two launches, from start to results
   cu::DeviceBuffer base_;
   Lane lanes_[2];
 };
 
-kernels::Probe probe(const kernels::Device& device) {
-  if (device.backend != kernels::Backend::cuda) return {false, "this is not a CUDA device"};
-  const auto ordinal = cu::find_ordinal(device);
-  if (!ordinal) return {false, ordinal.error().message};
-  int major = 0, minor = 0;
-  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, *ordinal) != cudaSuccess ||
-      cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, *ordinal) != cudaSuccess)
-    return {false, "the CUDA driver does not answer for this device"};
-  if (major * 10 + minor < 75)
-    return {false, fmt::format("compute capability {}.{} is too old, 7.5 is needed", major, minor)};
-  return {true, fmt::format("compute capability {}.{}, a signature a thread", major, minor)};
-}
+kernels::Probe probe(const kernels::Device& device) { return cu::probe_compute(device, 75, "a signature a thread"); }
 
 Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) { return CudaKernel::make(device); }
 
