@@ -166,12 +166,13 @@ def declaration(text):
 
 
 def kernel_name(mangled):
-    """`points` of ...6pointsENS1_4ArgsE."""
-    for m in re.finditer(r"(?=(\d+)([A-Za-z_]\w*))", mangled):
-        name = m[2][:int(m[1])]
-        if m[2][len(name):].startswith("E") and len(name) == int(m[1]) and not name.startswith("_"):
-            return "ptx_" + name
-    return fail("the name " + mangled)
+    """`points` of _ZN9sparkmill...6pointsENS1_4ArgsE: the last of the nested names, each after its length. They must be
+    read from the front: the name of an unnamed namespace ends with digits that differ from folder to folder."""
+    rest, name = mangled.removeprefix("_ZN"), ""
+    while rest != mangled and (m := re.match(r"\d+", rest)):
+        end = m.end() + int(m[0])
+        name, rest = rest[m.end():end], rest[end:]
+    return "ptx_" + name if name and rest.startswith("E") else fail("the name " + mangled)
 
 
 def function(head):
