@@ -42,12 +42,10 @@ void KeyCache::assign(std::uint8_t kind, ByteView keys, std::size_t key_bytes, s
     const std::uint64_t tag = tag_of_[i] = tag_of(kind, key, key_bytes);
     const std::size_t set = (tag >> 32) % kSets * kWays;
     table[i] = seen_of_[i] = kNone;
-    ++clock_;
     std::size_t at = set;
     while (at < set + kWays && tags_[at] != tag) ++at;
     if (at < set + kWays) {
       Seen& seen = seen_[at];
-      seen.used = clock_;
       seen_of_[i] = static_cast<std::uint16_t>(at);
       if (seen.table != kNone) {
         Table& known = tables_[seen.table];
@@ -63,19 +61,11 @@ void KeyCache::assign(std::uint8_t kind, ByteView keys, std::size_t key_bytes, s
       }
       continue;
     }
-    // The place of the one not seen for longest. Keys with tables go last, and not while this call uses them.
-    at = kNone;
-    for (std::size_t k = set; k < set + kWays; ++k) {
-      const bool has = seen_[k].table != kNone;
-      if (has && tables_[seen_[k].table].used == call_) continue;
-      const bool better = at == kNone || has < (seen_[at].table != kNone) ||
-                          (has == (seen_[at].table != kNone) && clock_ - seen_[k].used > clock_ - seen_[at].used);
-      if (better) at = k;
-    }
+    at = place(set / kWays);
     if (at == kNone) continue;
     if (seen_[at].table != kNone) tables_[seen_[at].table] = {};
     tags_[at] = tag;
-    seen_[at] = {clock_, 0, 1, kNone};
+    seen_[at] = {0, 1, kNone};
     seen_of_[i] = static_cast<std::uint16_t>(at);
   }
   if (candidates_.empty() || !make_tables(kind, keys, key_bytes, make)) return;
@@ -86,6 +76,19 @@ void KeyCache::assign(std::uint8_t kind, ByteView keys, std::size_t key_bytes, s
   }
 }
 
+std::size_t KeyCache::place(std::size_t set) {
+  std::size_t in_reserve = kNone;
+  for (std::size_t k = 0; k < kWays; ++k) {
+    const std::size_t way = (next_[set] + k) % kWays, at = set * kWays + way;
+    if (seen_[at].table == kNone) {
+      next_[set] = static_cast<std::uint8_t>((way + 1) % kWays);
+      return at;
+    }
+    if (in_reserve == kNone && tables_[seen_[at].table].used != call_) in_reserve = at;
+  }
+  return in_reserve;
+}
+
 std::uint16_t KeyCache::free_table() {
   std::size_t oldest = tables_.size();
   for (std::size_t t = 0; t < tables_.size(); ++t) {
@@ -94,7 +97,7 @@ std::uint16_t KeyCache::free_table() {
     if (oldest == tables_.size() || call_ - tables_[t].used > call_ - tables_[oldest].used) oldest = t;
   }
   if (oldest == tables_.size()) return kNone;
-  seen_[tables_[oldest].seen] = {clock_, 0, 0, kNone};
+  seen_[tables_[oldest].seen] = {};
   tables_[oldest] = {};
   return static_cast<std::uint16_t>(oldest);
 }

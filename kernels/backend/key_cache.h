@@ -39,7 +39,6 @@ class KeyCache {
   static constexpr std::size_t kWays = 8, kSets = 128;
   /// What is known of a tag (the hash of a key).
   struct Seen {
-    std::uint32_t used = 0;    ///< when it was seen last, in keys
     std::uint32_t listed = 0;  ///< the call that has it for a candidate
     std::uint16_t count = 0;
     std::uint16_t table = kNone;
@@ -57,13 +56,16 @@ class KeyCache {
     std::uint16_t item;
     std::uint16_t count;
   };
+  /// For a new tag: that of the one which came first, keys with tables last, and none that this call uses.
+  std::size_t place(std::size_t set);
   std::uint16_t free_table();
   bool make_tables(std::uint8_t kind, ByteView keys, std::size_t key_bytes, const Make& make);
 
   Plan plan_;
-  std::uint32_t clock_ = 0, call_ = 0;
+  std::uint32_t call_ = 0;
   std::vector<std::uint64_t> tags_;  // kSets x kWays; 0: empty
   std::vector<Seen> seen_;
+  std::array<std::uint8_t, kSets> next_{};  // the way that a new tag of the set takes first
   std::vector<Table> tables_;
   std::vector<std::uint64_t> tag_of_;   // of each item of the call
   std::vector<std::uint16_t> seen_of_;  // kNone: it found no place
