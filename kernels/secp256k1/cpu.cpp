@@ -2,11 +2,14 @@
 // The CPU rows: a batch cut into chunks, ranges, scalars and verdicts around the inner function of one ISA. Compiled
 // for the baseline; only what cpu_ops.h lists runs with wider instructions.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <optional>
 
 #include "kernels/backend/cpu.h"
+#include "kernels/backend/key_cache.h"
 #include "kernels/secp256k1/reference.h"
 #include "kernels/secp256k1/rows.h"
 #include "kernels/secp256k1/scalar.h"
@@ -18,13 +21,21 @@ struct Free {
   void operator()(void* p) const { std::free(p); }
 };
 
-std::unique_ptr<void, Free> allocate(std::size_t bytes) {
+/// Not written, so that pages come when they are used.
+std::unique_ptr<void, Free> reserve(std::size_t bytes) {
   constexpr std::size_t kPage = 4096;
   std::unique_ptr<void, Free> p(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage));
   if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+std::unique_ptr<void, Free> allocate(std::size_t bytes) {
+  auto p = reserve(bytes);
   std::memset(p.get(), 0, bytes);
   return p;
 }
+
+constexpr std::size_t kKeyTables = 256;  ///< of 8 KiB each
+constexpr std::size_t kWorthALane = 6;   ///< a table costs what six items of a known key save (README)
 
 constexpr Words4 kBaseX = {0x59f2815b16f81798, 0x029bfcdb2dce28d9, 0x55a06295ce870b07, 0x79be667ef9dcbbac};
 constexpr Words4 kOne = {1, 0, 0, 0};
@@ -43,39 +54,21 @@ class CpuKernel final : public Kernel {
       : ops_(ops),
         base_table_(cpu::base_table()),
         workspace_(allocate(ops.workspace_bytes)),
-        memory_(allocate(sizeof(Memory))) {}
+        memory_(allocate(sizeof(Memory))),
+        key_tables_(reserve(kKeyTables * cpu::kKeyTableWords * sizeof(std::uint64_t))),
+        cache_({kKeyTables, ops.lanes, kWorthALane * ops.lanes}) {}
 
   Done verify_vartime(Check which, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
                       const StopToken& stop) override {
     SPARKMILL_TRY(check(which, batch, results));
-    const bool wanted = !results.evidence.empty();
-    const std::size_t bytes = key_bytes(which);
-    for (std::size_t first = 0; first < batch.count; first += cpu::kChunk) {
+    for (std::size_t first = 0; first < batch.count; first += kernels::KeyCache::kSpan) {
       if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-      const std::size_t count = std::min(cpu::kChunk, batch.count - first);
-      start(count, which != Check::ecdsa, which != Check::bip340, wanted);
-      for (std::size_t i = 0; i < count; ++i) {
-        memory().input[i] = read(which, batch.key(first + i, bytes), batch.signature(first + i, kSignatureBytes),
-                                 batch.message(first + i));
-      }
-      if (which == Check::bip340) {
-        for (std::size_t i = 0; i < count; ++i) put_scalars(i, memory().input[i].s, memory().input[i].z);
-      } else {
-        put_quotients(count, false);
-      }
-      ops_.run(memory().chunk, base_table_, workspace_.get());
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t at = first + i;
-        std::uint8_t* evidence = wanted ? results.evidence.data() + at * kEvidenceBytes : nullptr;
-        if (finish(i, evidence)) {
-          results.valid[at] = holds(which, i) ? 1 : 0;
-        } else if (memory().input[i].taken && memory().chunk.decoded[i] != 0) {
-          const reference::Answer answer = reference::verify_vartime(
-              which, batch.key(at, bytes), batch.signature(at, kSignatureBytes), batch.message(at), wanted);
-          results.valid[at] = answer.valid ? 1 : 0;
-          if (wanted) std::copy(answer.evidence.begin(), answer.evidence.end(), evidence);
-        } else {
-          results.valid[at] = 0;
+      const Sorted items = sorted(which, batch, first, std::min(kernels::KeyCache::kSpan, batch.count - first));
+      for (const bool known : {false, true}) {
+        const std::span<const std::uint32_t> list = known ? items.known : items.plain;
+        for (std::size_t at = 0; at < list.size(); at += cpu::kChunk) {
+          if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+          run_chunk(which, batch, results, first, list.subspan(at, std::min(cpu::kChunk, list.size() - at)), known);
         }
       }
     }
@@ -124,7 +117,108 @@ class CpuKernel final : public Kernel {
     cpu::Chunk chunk;
     Input input[cpu::kChunk];
     Scalar inverse[cpu::kChunk], prefix[cpu::kChunk];
+    std::uint16_t table[kernels::KeyCache::kSpan];
+    std::uint32_t plain[kernels::KeyCache::kSpan], known[kernels::KeyCache::kSpan];
+    bool key_good[kKeyTables];  ///< the key of the table is a point
   };
+  /// Items of a span by the ladder they climb.
+  struct Sorted {
+    std::span<const std::uint32_t> plain, known;
+  };
+  std::uint64_t* key_table(std::size_t number) {
+    return static_cast<std::uint64_t*>(key_tables_.get()) + number * cpu::kKeyTableWords;
+  }
+
+  Sorted sorted(Check which, const kernels::SignatureBatch& batch, std::size_t first, std::size_t count) {
+    Memory& m = memory();
+    const std::size_t bytes = key_bytes(which);
+    cache_.assign(static_cast<std::uint8_t>(which), batch.keys.subspan(first * bytes, count * bytes), bytes,
+                  std::span(m.table, count),
+                  [this, which](std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
+                    make_key_tables(which, keys, tables);
+                  });
+    // Known ones by their tables, so that neighbours read the same lines of the cache.
+    std::array<std::uint16_t, kKeyTables + 1> begin{};
+    std::size_t plain = 0, known = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (m.table[i] == kernels::KeyCache::kNone) {
+        m.plain[plain++] = static_cast<std::uint32_t>(i);
+      } else {
+        ++begin[m.table[i] + 1u];
+        ++known;
+      }
+    }
+    for (std::size_t t = 1; known != 0 && t <= kKeyTables; ++t)
+      begin[t] = static_cast<std::uint16_t>(begin[t] + begin[t - 1]);
+    for (std::size_t i = 0; known != 0 && i < count; ++i) {
+      if (m.table[i] != kernels::KeyCache::kNone) m.known[begin[m.table[i]]++] = static_cast<std::uint32_t>(i);
+    }
+    // Lanes that would climb with padding take known keys along.
+    while (plain % ops_.lanes != 0 && known != 0) m.plain[plain++] = m.known[--known];
+    return {{m.plain, plain}, {m.known, known}};
+  }
+  void make_key_tables(Check which, std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
+    Memory& m = memory();
+    std::uint64_t* to[cpu::kChunk];
+    m.chunk.compressed = which != Check::ecdsa;
+    for (std::size_t l = 0; l < ops_.lanes; ++l) {
+      const std::size_t k = l < keys.size() ? l : 0;
+      to[l] = key_table(tables[k]);
+      const Input key = read_key(which, keys[k]).value_or(refused());
+      for (std::size_t w = 0; w < 4; ++w) {
+        m.chunk.key[w][l] = key.x[w];
+        m.chunk.key[4 + w][l] = key.y[w];
+      }
+      m.chunk.key_odd[l] = key.odd;
+    }
+    ops_.make_key_tables(m.chunk, to, workspace_.get());
+    for (std::size_t k = 0; k < keys.size(); ++k) m.key_good[tables[k]] = m.chunk.decoded[k] != 0;
+  }
+
+  void run_chunk(Check which, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+                 std::size_t first, std::span<const std::uint32_t> items, bool known) {
+    Memory& m = memory();
+    const bool wanted = !results.evidence.empty();
+    const std::size_t bytes = key_bytes(which), count = items.size();
+    start(count, which != Check::ecdsa, which != Check::bip340, wanted);
+    m.chunk.known = known;
+    if (known) {
+      const std::size_t padded = (count + ops_.lanes - 1) / ops_.lanes * ops_.lanes;
+      for (std::size_t i = 0; i < padded; ++i) {
+        const std::uint32_t item = items[std::min(i, count - 1)];
+        m.chunk.key_table[i] = key_table(m.table[item]);
+        m.chunk.decoded[i] = m.key_good[m.table[item]] ? 1 : 0;
+        // These lie apart.
+        __builtin_prefetch(batch.signatures.data() + (first + item) * kSignatureBytes);
+        __builtin_prefetch(batch.keys.data() + (first + item) * bytes);
+        __builtin_prefetch(batch.messages.data() + batch.message_offsets[first + item]);
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = first + items[i];
+      m.input[i] = read(which, batch.key(at, bytes), batch.signature(at, kSignatureBytes), batch.message(at));
+    }
+    if (which == Check::bip340) {
+      for (std::size_t i = 0; i < count; ++i) put_scalars(i, m.input[i].s, m.input[i].z);
+    } else {
+      put_quotients(count, false);
+    }
+    ops_.run(m.chunk, base_table_, workspace_.get());
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = first + items[i];
+      std::uint8_t* evidence = wanted ? results.evidence.data() + at * kEvidenceBytes : nullptr;
+      if (finish(i, evidence)) {
+        results.valid[at] = holds(which, i) ? 1 : 0;
+      } else if (m.input[i].taken && m.chunk.decoded[i] != 0) {
+        const reference::Answer answer = reference::verify_vartime(
+            which, batch.key(at, bytes), batch.signature(at, kSignatureBytes), batch.message(at), wanted);
+        results.valid[at] = answer.valid ? 1 : 0;
+        if (wanted) std::copy(answer.evidence.begin(), answer.evidence.end(), evidence);
+      } else {
+        results.valid[at] = 0;
+      }
+    }
+  }
   Memory& memory() { return *static_cast<Memory*>(memory_.get()); }
 
   static Words4 column(const std::uint64_t (*w)[cpu::kChunk], std::size_t i) {
@@ -133,25 +227,34 @@ class CpuKernel final : public Kernel {
   static bool in_range(const Words4& n) { return !is_zero(n) && less(n, ModN::kModulus); }
   static Input refused() { return {false, kBaseX, {}, 0, kOne, kOne, kOne}; }
 
+  /// x, and y or its parity, of the point that counts; nothing where no encoding has these bytes.
+  static std::optional<Input> read_key(Check which, ByteView key) {
+    Input in{true, {}, {}, 0, {}, {}, {}};
+    in.x = from_big_endian(key.data() + (which == Check::ecdsa_compressed ? 1 : 0));
+    if (!less(in.x, ModP::kModulus)) return std::nullopt;
+    if (which == Check::bip340) {
+      in.odd = 1;  // the negative of the key
+    } else if (which == Check::ecdsa) {
+      in.y = from_big_endian(key.data() + 32);
+      if (!less(in.y, ModP::kModulus)) return std::nullopt;
+    } else {
+      if (key[0] != 2 && key[0] != 3) return std::nullopt;
+      in.odd = key[0] & 1;
+    }
+    return in;
+  }
   static Input read(Check which, ByteView key, ByteView signature, ByteView message) {
-    Input in{true, {}, {}, 0, from_big_endian(signature.data()), from_big_endian(signature.data() + 32), {}};
-    const std::uint8_t* x = key.data() + (which == Check::ecdsa_compressed ? 1 : 0);
-    in.x = from_big_endian(x);
-    if (!less(in.x, ModP::kModulus)) return refused();
+    const auto its_key = read_key(which, key);
+    if (!its_key) return refused();
+    Input in = *its_key;
+    in.r = from_big_endian(signature.data());
+    in.s = from_big_endian(signature.data() + 32);
     if (which == Check::bip340) {
       if (!less(in.r, ModP::kModulus) || !less(in.s, ModN::kModulus)) return refused();
-      in.odd = 1;  // the negative of the key
       in.z = Scalar::reduced(reference::bip340_challenge(signature.first(32), key, message)).number();
       return in;
     }
     if (!in_range(in.r) || !in_range(in.s)) return refused();
-    if (which == Check::ecdsa) {
-      in.y = from_big_endian(key.data() + 32);
-      if (!less(in.y, ModP::kModulus)) return refused();
-    } else {
-      if (key[0] != 2 && key[0] != 3) return refused();
-      in.odd = key[0] & 1;
-    }
     in.z = from_big_endian(message.data());
     return in;
   }
@@ -177,6 +280,7 @@ class CpuKernel final : public Kernel {
     c.compressed = compressed;
     c.compare = compare;
     c.evidence = evidence;
+    c.known = false;
     for (auto& digits : c.q) std::memset(digits.negative, 0, sizeof digits.negative);
     for (auto& digits : c.g) std::memset(digits.negative, 0, sizeof digits.negative);
     std::memset(c.low_q.negative, 0, sizeof c.low_q.negative);
@@ -243,7 +347,8 @@ class CpuKernel final : public Kernel {
 
   const cpu::Ops& ops_;
   const std::uint64_t* base_table_;
-  std::unique_ptr<void, Free> workspace_, memory_;
+  std::unique_ptr<void, Free> workspace_, memory_, key_tables_;
+  kernels::KeyCache cache_;
 };
 
 template <kernels::Isa kIsa>
@@ -265,7 +370,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
 
 template <kernels::Isa kIsa, const cpu::Ops& (*kOps)()>
 kernels::Row row(std::string_view isa, int rank) {
-  return {kernels::Family::secp256k1, kernels::Backend::cpu, isa, rank, 1, probe<kIsa>, make<kIsa, kOps>};
+  return {kernels::Family::secp256k1, kernels::Backend::cpu, isa, rank, 2, probe<kIsa>, make<kIsa, kOps>};
 }
 
 }  // namespace

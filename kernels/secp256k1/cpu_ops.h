@@ -22,6 +22,14 @@ inline constexpr std::size_t kLowDigitsQ = (kLowBits + kWindowQ - 1) / kWindowQ;
 inline constexpr std::size_t kLowDigitsG = (kLowBits + kWindowG - 1) / kWindowG;
 inline constexpr std::size_t kRowWords = 8;  ///< x and y of a point, a line of the cache
 
+/// Tables of keys that come again: the odd multiples of 2^(35 j) Q and of the same times lambda for j < 4, affine, so
+/// that the digits stand in 4 rows of 7 and their sum takes 30 doublings instead of 125. That of G is alike, by 40
+/// bits.
+inline constexpr std::size_t kTurnsQ = 7, kTurnsG = 4;  ///< digits of a row
+inline constexpr std::size_t kTableQ = (kDigitsQ + kTurnsQ - 1) / kTurnsQ;
+inline constexpr std::size_t kTableG = (kDigitsG + kTurnsG - 1) / kTurnsG;
+inline constexpr std::size_t kKeyTableWords = 2 * kTableQ * kRowsQ * kRowWords;
+
 /// Digits of one number for each item, in the order of lanes: item i is lane i % lanes of group i / lanes.
 template <std::size_t kDigits>
 struct Digits {
@@ -33,9 +41,11 @@ struct Digits {
 /// the next multiple of the lanes are padding with any content within range.
 struct Chunk {
   std::size_t count = 0;
-  bool compressed = false;                   ///< the root gives y, with the parity of key_odd
-  bool compare = false;                      ///< ECDSA: compare x with r instead of giving R
-  bool evidence = false;                     ///< then the digits are those of n >> 16, and the low ones follow
+  bool compressed = false;  ///< the root gives y, with the parity of key_odd
+  bool compare = false;     ///< ECDSA: compare x with r instead of giving R
+  bool evidence = false;    ///< then the digits are those of n >> 16, and the low ones follow
+  bool known = false;       ///< every item, padding too, has key_table; then `key` is not read
+  const std::uint64_t* key_table[kChunk];
   alignas(64) std::uint64_t key[8][kChunk];  ///< x, y (none when compressed), below p
   std::uint8_t key_odd[kChunk];
   alignas(64) std::uint64_t r[4][kChunk];         ///< below p
@@ -46,7 +56,7 @@ struct Chunk {
   Digits<kLowDigitsG> low_g;
   std::uint8_t even[2][kChunk];  ///< u1 (u2) is even: G (Q) is taken off again
   // Out.
-  std::uint8_t decoded[kChunk];    ///< the key is a point
+  std::uint8_t decoded[kChunk];    ///< the key is a point; not written when known
   std::uint8_t exception[kChunk];  ///< an addition met its exception, or the result is infinity: nothing else counts
   std::uint8_t matches[kChunk];    ///< compare: x(R) = r or r + N
   alignas(64) std::uint64_t point[8][kChunk];  ///< without compare: R
@@ -57,8 +67,12 @@ struct Ops {
   const char* isa;
   std::size_t lanes;
   std::size_t workspace_bytes;
-  /// `base_table`: kRowsG odd multiples of G, then of lambda G, kRowWords words each, aligned to 64 bytes.
+  /// `base_table`: kRowsG odd multiples of G, then of lambda G, kRowWords words each, aligned to 64 bytes; then the
+  /// same of 2^40 G, 2^80 G and 2^120 G.
   void (*run)(Chunk& chunk, const std::uint64_t* base_table, void* workspace);
+  /// Makes the tables of the first `lanes` keys of the chunk, and says in `decoded` which are points; table[lane] has
+  /// kKeyTableWords, aligned to 64 bytes. Lanes with the same key may share one.
+  void (*make_key_tables)(Chunk& chunk, std::uint64_t* const* table, void* workspace);
 };
 
 const Ops& avx2_ops();

@@ -99,24 +99,41 @@ void split(const Words4& n, Half half[2]) {
 
 const std::uint64_t* base_table() {
   struct Table {
-    alignas(64) std::uint64_t row[2 * kRowsG][kRowWords];
+    alignas(64) std::uint64_t row[kTableG * 2 * kRowsG][kRowWords];
   };
   static const std::unique_ptr<const Table> table = [] {
     using Curve = reference::Group<reference::Secp256k1>;
     const FieldElement beta =
         FieldElement::reduced({0xc1396c28719501ee, 0x9cf0497512f58995, 0x6e64479eac3434e9, 0x7ae96a2b657c0710});
-    auto made = std::make_unique<Table>();
-    const Curve::Point base = Curve::point(Curve::base()), two = Curve::twice(base);
-    Curve::Point p = base;
-    for (std::size_t k = 0; k < kRowsG; ++k) {
-      const Curve::Affine a = Curve::affine(p);
-      const FieldElement endo = a.x * beta;
-      for (std::size_t w = 0; w < 4; ++w) {
-        made->row[k][w] = a.x.number()[w];
-        made->row[kRowsG + k][w] = endo.number()[w];
-        made->row[k][4 + w] = made->row[kRowsG + k][4 + w] = a.y.number()[w];
+    std::vector<Curve::Point> points;
+    std::vector<FieldElement> prefix;  // of all Z before
+    FieldElement all = FieldElement::one();
+    Curve::Point base = Curve::point(Curve::base());
+    for (std::size_t part = 0; part < kTableG; ++part) {
+      const Curve::Point two = Curve::twice(base);
+      Curve::Point p = base;
+      for (std::size_t k = 0; k < kRowsG; ++k) {
+        points.push_back(p);
+        prefix.push_back(all);
+        all = all * p.z;
+        p = Curve::add(p, two);
       }
-      p = Curve::add(p, two);
+      for (std::size_t k = 0; k < kTurnsG * kWindowG; ++k) base = Curve::twice(base);
+    }
+    auto made = std::make_unique<Table>();
+    all = all.inverse();
+    for (std::size_t k = points.size(); k-- > 0;) {
+      const FieldElement inverse = all * prefix[k], square = inverse * inverse;
+      all = all * points[k].z;
+      const Words4 x = (points[k].x * square).number(), endo = (points[k].x * square * beta).number(),
+                   y = (points[k].y * square * inverse).number();
+      std::uint64_t* plain = made->row[k / kRowsG * 2 * kRowsG + k % kRowsG];
+      std::uint64_t* turned = plain + kRowsG * kRowWords;
+      for (std::size_t w = 0; w < 4; ++w) {
+        plain[w] = x[w];
+        turned[w] = endo[w];
+        plain[4 + w] = turned[4 + w] = y[w];
+      }
     }
     return made;
   }();

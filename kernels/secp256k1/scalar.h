@@ -37,7 +37,7 @@ void write_digits(const Half& n, std::size_t item, std::size_t lanes, Digits<kDi
   }
 }
 
-/// kRowsG odd multiples of G, then of lambda G, for Ops::run; made once.
+/// The multiples of G for Ops::run; made once.
 const std::uint64_t* base_table();
 
 }  // namespace sparkmill::secp256k1::cpu

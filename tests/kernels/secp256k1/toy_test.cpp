@@ -345,17 +345,27 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
   static cpu::Chunk chunk;
   const auto& all = Wider::multiples();
   constexpr unsigned n = Wider::kOrder;
-  std::vector<std::uint64_t> base(2 * cpu::kRowsG * cpu::kRowWords);
-  for (unsigned k = 0; k < cpu::kRowsG; ++k) {
-    for (unsigned half = 0; half < 2; ++half) {
-      const Pair p = all[(2 * k + 1) % n * (half == 1 ? Wider::lambda() : 1) % n];
-      base[(half * cpu::kRowsG + k) * 8] = p.x;
-      base[(half * cpu::kRowsG + k) * 8 + 4] = p.y;
+  /// Odd multiples of `log`, of 2^shift log, ... and the same times lambda; `halves_outside`: all of one half first.
+  const auto fill = [&](std::vector<std::uint64_t>& table, unsigned log, unsigned rows, unsigned entries,
+                        unsigned shift, bool halves_outside) {
+    table.resize(std::size_t{2} * rows * entries * cpu::kRowWords);
+    for (unsigned row = 0; row < rows; ++row) {
+      for (unsigned half = 0; half < 2; ++half) {
+        for (unsigned k = 0; k < entries; ++k) {
+          const Pair p = all[(2 * k + 1) % n * log % n * (half == 1 ? Wider::lambda() : 1) % n];
+          const unsigned part = halves_outside ? half * rows + row : 2 * row + half;
+          table[(part * entries + k) * 8] = p.x;
+          table[(part * entries + k) * 8 + 4] = p.y;
+        }
+      }
+      for (unsigned k = 0; k < shift; ++k) log = 2 * log % n;
     }
-  }
+  };
+  std::vector<std::uint64_t> base, key_table;
+  fill(base, 1, cpu::kTableG, cpu::kRowsG, cpu::kTurnsG * cpu::kWindowG, false);
   ChaChaWords words(sha256(view("toy ladders")));
   std::size_t right = 0, exceptions = 0;
-  for (unsigned turn = 0; turn < 4000; ++turn) {
+  for (unsigned turn = 0; turn < 2500; ++turn) {
     chunk = {};
     chunk.evidence = turn % 2 == 1;
     cpu::Half half[4];
@@ -373,19 +383,27 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
     Lanes::Fe z;
     Lanes::make_table(w, fe(all[log].x), fe(all[log].y), z);
     Lanes::ladder(w, 0, chunk, base.data(), z);
-    unsigned want = (value(half[0]) + value(half[1]) * Wider::lambda() +
-                     (value(half[2]) + value(half[3]) * Wider::lambda()) % n * log) %
-                    n;
-    if (value(w.sum[0].z) == 0) {
-      ++exceptions;
-      continue;
+    const unsigned want = (value(half[0]) + value(half[1]) * Wider::lambda() +
+                           (value(half[2]) + value(half[3]) * Wider::lambda()) % n * log) %
+                          n;
+    for (const bool known : {false, true}) {
+      if (known) {
+        fill(key_table, log, cpu::kTableQ, cpu::kRowsQ, cpu::kTurnsQ * cpu::kWindowQ, true);
+        chunk.key_table[0] = key_table.data();
+        Lanes::known_ladder(w, 0, chunk, base.data());
+      }
+      if (value(w.sum[0].z) == 0) {
+        ++exceptions;
+        continue;
+      }
+      ++right;
+      unsigned end = want;
+      if (chunk.evidence) {
+        ASSERT_EQ(affine(w.pause[0]), all[want]) << known;
+        end = (want * 65536 % n + low1 + low2 % n * log) % n;
+      }
+      ASSERT_EQ(affine(w.sum[0]), all[end]) << known;
     }
-    ++right;
-    if (chunk.evidence) {
-      ASSERT_EQ(affine(w.pause[0]), all[want]);
-      want = (want * 65536 % n + low1 + low2 % n * log) % n;
-    }
-    ASSERT_EQ(affine(w.sum[0]), all[want]);
   }
   EXPECT_GT(right, 3000u);
   EXPECT_GT(exceptions, 100u);
