@@ -35,7 +35,7 @@ std::unique_ptr<void, Free> allocate(std::size_t bytes) {
 }
 
 constexpr std::size_t kKeyTables = 256;  ///< of 8 KiB each
-constexpr std::size_t kWorthALane = 6;   ///< a table costs what six items of a known key save (README)
+constexpr std::size_t kWorthALane = 10;  ///< a table costs what eight items of a known key save (README)
 
 constexpr Words4 kBaseX = {0x59f2815b16f81798, 0x029bfcdb2dce28d9, 0x55a06295ce870b07, 0x79be667ef9dcbbac};
 constexpr Words4 kOne = {1, 0, 0, 0};
