@@ -43,7 +43,7 @@ Result<Decision> judge(const CheckInput& in, job::BlobSource& blobs, job::Execut
   out.detail = verdict.detail;
   if (const std::string more = caveat(*work); !more.empty()) out.detail += "; " + more;
   out.units = work->units();
-  out.microcobble_per_gi_unit = row->credit_microcobble_per_gi_unit;
+  out.microcobble_per_gi_unit = work->microcobble_per_gi_unit();
   SPARKMILL_ASSIGN(out.result, task_answer(*work, in.ringers, commit->answer));
   return out;
 }
