@@ -21,7 +21,7 @@ using kernels::Family;
 
 constexpr std::size_t kMaxLine = 64u << 20;
 constexpr std::size_t kChunkItems = 1024;
-constexpr std::size_t kChunkBytes = 2u << 20;
+constexpr std::size_t kChunkBytes = 512u << 10;
 constexpr std::size_t kKeptBytes = 2 * kChunkBytes;  ///< memory that a chunk keeps for its next lines
 /// Values of a text take some twenty times its room: texts from here on are parsed one at a time, whatever the lanes.
 constexpr std::size_t kHeavyBytes = 2 * kChunkBytes;
