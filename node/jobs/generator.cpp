@@ -158,8 +158,8 @@ Done Generator::make_attempt(Maker& maker, const std::optional<Task>& again, std
   }
   SPARKMILL_TRY(
       ledger_.add_attempt({task.id, job.id, job::encode(job), made.secrets, job.blobs, job.deadline_unix_ms}, now));
-  log::get("node")->info("job {}: {} task {}{}, {}", to_hex(job.id), row.name, task.id, again ? " again" : "",
-                         made.text);
+  log::get("node")->info("job {}: {} task {}{}, {}", to_hex(job.id), job::find_kind(job.kind)->name, task.id,
+                         again ? " again" : "", made.text);
   return done();
 }
 
