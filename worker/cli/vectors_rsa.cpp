@@ -79,7 +79,7 @@ Result<Cases> read_cases(const Json& root, rsa::Encoding encoding) {
     };
     SPARKMILL_ASSIGN(const Bytes n_bytes, bytes("n"));
     SPARKMILL_ASSIGN(const Bytes signature, bytes("sig"));
-    SPARKMILL_ASSIGN(Bytes message, bytes(draw ? "prev_hash" : "msg"));
+    SPARKMILL_ASSIGN(Bytes message, bytes(!draw ? "msg" : c.contains("message") ? "message" : "prev_hash"));
     SPARKMILL_ASSIGN(const bool exponent, right_exponent(c, one.name));
     // "acceptable" is what lenient readers take: wrong here.
     one.expected = draw ? c.at("valid").get<bool>() : c.at("result").get_ref<const std::string&>() == "valid";
@@ -93,8 +93,9 @@ Result<Cases> read_cases(const Json& root, rsa::Encoding encoding) {
       message.assign(digest.begin(), digest.end());
     }
     const Bytes n = modulus(n_bytes);
-    one.packed =
-        exponent && !n.empty() && signature.size() == rsa::kSignatureBytes && message.size() == rsa::kHashBytes;
+    const bool encodable =
+        draw ? !message.empty() && message.size() <= rsa::kMostDrawBytes : message.size() == rsa::kHashBytes;
+    one.packed = exponent && !n.empty() && signature.size() == rsa::kSignatureBytes && encodable;
     if (one.packed) {
       cases.keys.insert(cases.keys.end(), n.begin(), n.end());
       cases.signatures.insert(cases.signatures.end(), signature.begin(), signature.end());
