@@ -195,9 +195,16 @@ constexpr std::string_view kReplay = "already_processed";
 
 Result<std::vector<Verdict>> check_exits(const ExitState& state, std::span<const ByteView> payloads,
                                          hashes::Kernel& hash, const StopToken& stop) {
+  std::vector<ExitItem> items;
+  items.reserve(payloads.size());
+  for (const ByteView payload : payloads) items.push_back({&state, payload});
+  return check_exits(items, hash, stop);
+}
+
+Result<std::vector<Verdict>> check_exits(std::span<const ExitItem> items, hashes::Kernel& hash, const StopToken& stop) {
   std::vector<Exit> exits;
-  exits.reserve(payloads.size());
-  for (const ByteView payload : payloads) exits.push_back(begin(state, payload));
+  exits.reserve(items.size());
+  for (const ExitItem& item : items) exits.push_back(begin(*item.state, item.payload));
   SPARKMILL_TRY(check_blocks(exits, hash, stop));
   SPARKMILL_TRY(check_receipts(exits, hash, stop));
   blocks::MessageList ids;
@@ -207,11 +214,12 @@ Result<std::vector<Verdict>> check_exits(const ExitState& state, std::span<const
   SPARKMILL_ASSIGN(const std::vector<Hash32> digests, ids.hash(hashes::Algorithm::keccak256, hash, stop));
   std::vector<Verdict> verdicts;
   std::size_t next = 0;
-  for (Exit& e : exits) {
+  for (std::size_t i = 0; i < exits.size(); ++i) {
+    Exit& e = exits[i];
     if (!e.refused()) {
       const ExitFacts facts{digests[next++]};
-      e.verdict =
-          state.processed.contains(facts.exit_id) ? Verdict{false, kReplay, {}, facts} : Verdict{true, {}, {}, facts};
+      const bool replay = items[i].state->processed.contains(facts.exit_id);
+      e.verdict = replay ? Verdict{false, kReplay, {}, facts} : Verdict{true, {}, {}, facts};
     }
     verdicts.push_back(std::move(e.verdict));
   }

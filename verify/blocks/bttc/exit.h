@@ -52,6 +52,13 @@ struct ExitFacts {
 /// bad_receipt_proof, bad_receipt, bad_log_index, already_processed. Errors: those of the kernel.
 Result<std::vector<blocks::Verdict<ExitFacts>>> check_exits(const ExitState& state, std::span<const ByteView> payloads,
                                                             hashes::Kernel& hash, const StopToken& stop);
+/// The same for payloads that bring a state each, which the caller keeps.
+struct ExitItem {
+  const ExitState* state = nullptr;
+  ByteView payload;
+};
+Result<std::vector<blocks::Verdict<ExitFacts>>> check_exits(std::span<const ExitItem> items, hashes::Kernel& hash,
+                                                            const StopToken& stop);
 /// Commits verdicts in chain order: an accepted exit whose id is taken becomes already_processed, others take theirs.
 void mark_exits(ExitState& state, std::span<blocks::Verdict<ExitFacts>> verdicts);
 
