@@ -49,7 +49,7 @@ Result<Decision> judge(const CheckInput& in, job::BlobSource& blobs, job::Execut
   out.reason = verdict.reason;
   out.detail = verdict.detail + (more.empty() ? "" : "; " + more);
   out.units = work->units();
-  out.microcobble_per_gi_unit = row->credit_microcobble_per_gi_unit;
+  out.microcobble_per_gi_unit = work->microcobble_per_gi_unit();
   SPARKMILL_ASSIGN(out.result, task_answer(*work, in.ringers, commit->answer));
   return out;
 }

@@ -52,6 +52,11 @@ inline std::vector<const signatures::Form*> signed_forms() {
 /// Signing takes long.
 inline bool slow(const signatures::Form& f) { return f.scheme != signatures::Scheme::ed25519; }
 
+inline Result<std::unique_ptr<kernels::Kernel>> batch_kernel(kernels::Family family) {
+  SPARKMILL_ASSIGN(const kernels::Choice choice, kernels::choose(family, kernels::cpu_device()));
+  return choice.row->make(kernels::cpu_device());
+}
+
 inline job::InlineExecutor batch_executor(kernels::Family family) {
   const auto choice = kernels::choose(family, kernels::cpu_device());
   EXPECT_TRUE(choice.ok());
