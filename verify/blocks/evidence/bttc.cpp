@@ -101,10 +101,18 @@ Done run_sign(std::span<Task*> tasks, const Run& run) {
 
 // -- signers
 
-SignatureWords words(const Json& list, const std::string& what) {
-  if (!list.is_array() || list.size() != 3) throw Malformed{what + " is no list of three words"};
-  return {Fields::hex_array<32>(list[0], what), Fields::hex_array<32>(list[1], what),
-          Fields::hex_array<32>(list[2], what)};
+/// `what` names the list in an error.
+template <class What>
+SignatureWords words(const Json& list, What what) {
+  SignatureWords out;
+  const bool three = list.is_array() && list.size() == 3;
+  if (three && Fields::plain_hex(list[0], out.r) && Fields::plain_hex(list[1], out.s) &&
+      Fields::plain_hex(list[2], out.v)) {
+    return out;
+  }
+  if (!three) throw Malformed{what() + " is no list of three words"};
+  return {Fields::hex_array<32>(list[0], what()), Fields::hex_array<32>(list[1], what()),
+          Fields::hex_array<32>(list[2], what())};
 }
 
 struct RecoverCase {
@@ -117,7 +125,7 @@ Done run_recover(std::span<Task*> tasks, const Run& run) {
   const auto cases = decode<RecoverCase>(
       tasks,
       [](const Fields& f) {
-        return RecoverCase{f.array<32>("hash"), words(f.at("sig"), f.path("sig"))};
+        return RecoverCase{f.array<32>("hash"), words(f.at("sig"), [&] { return f.path("sig"); })};
       },
       limit_verdict);
   std::vector<Hash32> hashes;
@@ -155,7 +163,7 @@ CheckpointCase read_checkpoint(const Fields& f) {
   const Fields s = f.object("state");
   std::vector<Validator> validators;
   for (const Json& v : s.list("validators", kMaxValidators)) {
-    const Fields one(v, s.path("validators") + "[" + std::to_string(validators.size()) + "]");
+    const Fields one(v, s, "validators", validators.size());
     validators.push_back({one.array<20>("signer"), stake(one, "amount"), stake(one, "delegated"), standing(one),
                           one.integer("deactivation_epoch")});
   }
@@ -168,7 +176,8 @@ CheckpointCase read_checkpoint(const Fields& f) {
   c.state.validators = c.set.get();
   c.data = f.bytes("data", kMaxDataBytes);
   for (const Json& sig : f.list("sigs", kMaxSignatures)) {
-    c.signatures.push_back(words(sig, f.path("sigs") + "[" + std::to_string(c.signatures.size()) + "]"));
+    c.signatures.push_back(
+        words(sig, [&] { return f.path("sigs") + "[" + std::to_string(c.signatures.size()) + "]"; }));
   }
   return c;
 }
