@@ -9,7 +9,7 @@
 #include "verify/merkle/trees.h"
 #include "verify/signatures/batch.h"
 #include "verify/signatures/ecvrf.h"
-#include "verify/signatures/generate.h"
+#include "verify/signatures/signers/generate.h"
 #include "verify/signatures/musig2.h"
 
 namespace sparkmill::bench {

@@ -215,6 +215,14 @@ Done musig2(const Call& call) {
 
 Done ecvrf(const Call& call) {
   const VrfSuite suite = call.form.policy == 1 ? VrfSuite::tai : VrfSuite::ell2;
+  // One a thread: an instance serves one thread at a time. nullptr: this processor has no lanes for it.
+  thread_local const std::unique_ptr<ed25519::VrfKernel> lanes = ed25519::make_vrf_kernel();
+  if (lanes != nullptr) {
+    const Items& items = call.items;
+    return lanes->verify_vartime(suite,
+                                 {items.count, items.keys, items.signatures, items.messages, items.message_offsets},
+                                 {call.results.valid, call.results.evidence, call.results.outputs}, call.stop);
+  }
   for (std::size_t i = 0; i < call.items.count; ++i) {
     if (call.stop.stop_requested()) return fail(Status::cancelled, "stopped");
     VrfEvidence evidence{};
