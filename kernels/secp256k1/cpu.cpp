@@ -8,8 +8,10 @@
 #include <new>
 #include <optional>
 
+#include "base/hash.h"
 #include "kernels/backend/cpu.h"
 #include "kernels/backend/key_cache.h"
+#include "kernels/hash/behind_block.h"
 #include "kernels/secp256k1/reference.h"
 #include "kernels/secp256k1/rows.h"
 #include "kernels/secp256k1/scalar.h"
@@ -50,8 +52,9 @@ struct Input {
 
 class CpuKernel final : public Kernel {
  public:
-  explicit CpuKernel(const cpu::Ops& ops)
+  CpuKernel(const cpu::Ops& ops, const hashes::cpu::Ops& hash)
       : ops_(ops),
+        challenges_(hash, challenge_tags()),
         base_table_(cpu::base_table()),
         workspace_(allocate(ops.workspace_bytes)),
         memory_(allocate(sizeof(Memory))),
@@ -120,6 +123,7 @@ class CpuKernel final : public Kernel {
     std::uint16_t table[kernels::KeyCache::kSpan];
     std::uint32_t plain[kernels::KeyCache::kSpan], known[kernels::KeyCache::kSpan];
     bool key_good[kKeyTables];  ///< the key of the table is a point
+    hashes::cpu::BehindBlock challenge[cpu::kChunk];
   };
   /// Items of a span by the ladder they climb.
   struct Sorted {
@@ -199,6 +203,7 @@ class CpuKernel final : public Kernel {
       m.input[i] = read(which, batch.key(at, bytes), batch.signature(at, kSignatureBytes), batch.message(at));
     }
     if (which == Check::bip340) {
+      hash_challenges(batch, first, items);
       for (std::size_t i = 0; i < count; ++i) put_scalars(i, m.input[i].s, m.input[i].z);
     } else {
       put_quotients(count, false);
@@ -243,6 +248,7 @@ class CpuKernel final : public Kernel {
     }
     return in;
   }
+  /// For bip340 without the challenge.
   static Input read(Check which, ByteView key, ByteView signature, ByteView message) {
     const auto its_key = read_key(which, key);
     if (!its_key) return refused();
@@ -251,8 +257,7 @@ class CpuKernel final : public Kernel {
     in.s = from_big_endian(signature.data() + 32);
     if (which == Check::bip340) {
       if (!less(in.r, ModP::kModulus) || !less(in.s, ModN::kModulus)) return refused();
-      in.z = Scalar::reduced(reference::bip340_challenge(signature.first(32), key, message)).number();
-      return in;
+      return in;  // z is the challenge, made for all together
     }
     if (!in_range(in.r) || !in_range(in.s)) return refused();
     in.z = from_big_endian(message.data());
@@ -272,6 +277,27 @@ class CpuKernel final : public Kernel {
     if ((signature[64] & 2) != 0 && add_words(in.x, in.r, ModN::kModulus)) return refused();
     if (!less(in.x, ModP::kModulus) || Scalar::reduced(in.r).is_zero()) return refused();
     return in;
+  }
+
+  /// The tag "BIP0340/challenge" twice, the block that every challenge begins with.
+  static Bytes challenge_tags() {
+    const Hash32 tag = sha256(view("BIP0340/challenge"));
+    Bytes block(tag.begin(), tag.end());
+    block.insert(block.end(), tag.begin(), tag.end());
+    return block;
+  }
+  void hash_challenges(const kernels::SignatureBatch& batch, std::size_t first, std::span<const std::uint32_t> items) {
+    Memory& m = memory();
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const std::size_t at = first + items[i];
+      std::memcpy(m.challenge[i].head, batch.signature(at, kSignatureBytes).data(), 32);
+      std::memcpy(m.challenge[i].head + 32, batch.key(at, kXOnlyKeyBytes).data(), 32);
+      m.challenge[i].tail = batch.message(at);
+    }
+    challenges_.run(std::span(m.challenge, items.size()));
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (m.input[i].taken) m.input[i].z = Scalar::reduced(from_big_endian(m.challenge[i].digest.data())).number();
+    }
   }
 
   void start(std::size_t count, bool compressed, bool compare, bool evidence) {
@@ -346,6 +372,7 @@ class CpuKernel final : public Kernel {
   }
 
   const cpu::Ops& ops_;
+  const hashes::cpu::BehindBlockHasher challenges_;
   const std::uint64_t* base_table_;
   std::unique_ptr<void, Free> workspace_, memory_, key_tables_;
   kernels::KeyCache cache_;
@@ -362,7 +389,10 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
   const kernels::Probe p = kernels::probe_isa(kIsa);
   if (!p.ok) return fail(Status::unsupported, p.why);
   try {
-    return std::unique_ptr<kernels::Kernel>(std::make_unique<CpuKernel>(kOps()));
+    // The widest lanes for hashes, whatever those of the curve: both rows have AVX2 at least.
+    const bool wide = kIsa != kernels::Isa::avx2 && kernels::probe_isa(kernels::Isa::avx512).ok;
+    const hashes::cpu::Ops& hash = wide ? hashes::cpu::avx512_ops() : hashes::cpu::avx2_ops();
+    return std::unique_ptr<kernels::Kernel>(std::make_unique<CpuKernel>(kOps(), hash));
   } catch (const std::bad_alloc&) {
     return fail(Status::internal, "out of memory for a secp256k1 kernel");
   }
