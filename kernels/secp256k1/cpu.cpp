@@ -2,7 +2,6 @@
 // The CPU rows: a batch cut into chunks, ranges, scalars and verdicts around the inner function of one ISA. Compiled
 // for the baseline; only what cpu_ops.h lists runs with wider instructions.
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -59,14 +58,19 @@ class CpuKernel final : public Kernel {
         workspace_(allocate(ops.workspace_bytes)),
         memory_(allocate(sizeof(Memory))),
         key_tables_(reserve(kKeyTables * cpu::kKeyTableWords * sizeof(std::uint64_t))),
-        cache_({kKeyTables, ops.lanes, kWorthALane * ops.lanes}) {}
+        cache_({kKeyTables, ops.lanes, kWorthALane * ops.lanes, ops.lanes}) {}
 
   Done verify_vartime(Check which, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
                       const StopToken& stop) override {
     SPARKMILL_TRY(check(which, batch, results));
     for (std::size_t first = 0; first < batch.count; first += kernels::KeyCache::kSpan) {
       if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-      const Sorted items = sorted(which, batch, first, std::min(kernels::KeyCache::kSpan, batch.count - first));
+      const std::size_t count = std::min(kernels::KeyCache::kSpan, batch.count - first), bytes = key_bytes(which);
+      const kernels::KeyCache::Split items =
+          cache_.split(static_cast<std::uint8_t>(which), batch.keys.subspan(first * bytes, count * bytes), bytes, count,
+                       [this, which](std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
+                         make_key_tables(which, keys, tables);
+                       });
       for (const bool known : {false, true}) {
         const std::span<const std::uint32_t> list = known ? items.known : items.plain;
         for (std::size_t at = 0; at < list.size(); at += cpu::kChunk) {
@@ -120,47 +124,13 @@ class CpuKernel final : public Kernel {
     cpu::Chunk chunk;
     Input input[cpu::kChunk];
     Scalar inverse[cpu::kChunk], prefix[cpu::kChunk];
-    std::uint16_t table[kernels::KeyCache::kSpan];
-    std::uint32_t plain[kernels::KeyCache::kSpan], known[kernels::KeyCache::kSpan];
     bool key_good[kKeyTables];  ///< the key of the table is a point
     hashes::cpu::BehindBlock challenge[cpu::kChunk];
-  };
-  /// Items of a span by the ladder they climb.
-  struct Sorted {
-    std::span<const std::uint32_t> plain, known;
   };
   std::uint64_t* key_table(std::size_t number) {
     return static_cast<std::uint64_t*>(key_tables_.get()) + number * cpu::kKeyTableWords;
   }
 
-  Sorted sorted(Check which, const kernels::SignatureBatch& batch, std::size_t first, std::size_t count) {
-    Memory& m = memory();
-    const std::size_t bytes = key_bytes(which);
-    cache_.assign(static_cast<std::uint8_t>(which), batch.keys.subspan(first * bytes, count * bytes), bytes,
-                  std::span(m.table, count),
-                  [this, which](std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
-                    make_key_tables(which, keys, tables);
-                  });
-    // Known ones by their tables, so that neighbours read the same lines of the cache.
-    std::array<std::uint16_t, kKeyTables + 1> begin{};
-    std::size_t plain = 0, known = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (m.table[i] == kernels::KeyCache::kNone) {
-        m.plain[plain++] = static_cast<std::uint32_t>(i);
-      } else {
-        ++begin[m.table[i] + 1u];
-        ++known;
-      }
-    }
-    for (std::size_t t = 1; known != 0 && t <= kKeyTables; ++t)
-      begin[t] = static_cast<std::uint16_t>(begin[t] + begin[t - 1]);
-    for (std::size_t i = 0; known != 0 && i < count; ++i) {
-      if (m.table[i] != kernels::KeyCache::kNone) m.known[begin[m.table[i]]++] = static_cast<std::uint32_t>(i);
-    }
-    // Lanes that would climb with padding take known keys along.
-    while (plain % ops_.lanes != 0 && known != 0) m.plain[plain++] = m.known[--known];
-    return {{m.plain, plain}, {m.known, known}};
-  }
   void make_key_tables(Check which, std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
     Memory& m = memory();
     std::uint64_t* to[cpu::kChunk];
@@ -190,8 +160,8 @@ class CpuKernel final : public Kernel {
       const std::size_t padded = (count + ops_.lanes - 1) / ops_.lanes * ops_.lanes;
       for (std::size_t i = 0; i < padded; ++i) {
         const std::uint32_t item = items[std::min(i, count - 1)];
-        m.chunk.key_table[i] = key_table(m.table[item]);
-        m.chunk.decoded[i] = m.key_good[m.table[item]] ? 1 : 0;
+        m.chunk.key_table[i] = key_table(cache_.table_of(item));
+        m.chunk.decoded[i] = m.key_good[cache_.table_of(item)] ? 1 : 0;
         // These lie apart.
         __builtin_prefetch(batch.signatures.data() + (first + item) * kSignatureBytes);
         __builtin_prefetch(batch.keys.data() + (first + item) * bytes);
