@@ -163,15 +163,7 @@ SampleItem Ed25519Signers::bad(PlantKind kind) {
     case PlantKind::wrong_message:
       for (std::uint8_t& b : item.message) b = static_cast<std::uint8_t>(draw_.u32());
       break;
-    case PlantKind::scalar_plus_order: {
-      unsigned carry = 0;
-      for (std::size_t k = 0; k < 32; ++k) {
-        carry += unsigned{item.signature[32 + k]} + kOrder[k];
-        item.signature[32 + k] = static_cast<std::uint8_t>(carry);
-        carry >>= 8;
-      }
-      break;
-    }
+    case PlantKind::scalar_plus_order: add_group_order(item.signature); break;
     case PlantKind::zero_scalar: std::fill(item.signature.begin() + 32, item.signature.end(), std::uint8_t{0}); break;
     default: break;
   }
@@ -183,6 +175,15 @@ SampleItem Ed25519Signers::bad(PlantKind kind) {
 void flip_bit(Bytes& bytes, std::size_t from, std::size_t to, ChaChaWords& draw) {
   const std::uint64_t bit = draw.below(8 * (to - from));
   bytes[from + bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
+}
+
+void add_group_order(Bytes& signature) {
+  unsigned carry = 0;
+  for (std::size_t k = 0; k < kOrder.size(); ++k) {
+    carry += unsigned{signature[32 + k]} + kOrder[k];
+    signature[32 + k] = static_cast<std::uint8_t>(carry);
+    carry >>= 8;
+  }
 }
 
 Result<std::unique_ptr<Signers>> make_signers(const Form& form, const Hash32& seed) {

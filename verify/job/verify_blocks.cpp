@@ -74,11 +74,7 @@ constexpr std::string_view kReasons[] = {"",
 constexpr auto kOther = static_cast<std::uint8_t>(std::size(kReasons) - 1);
 
 std::uint8_t number_of(const bytom::BlockVerdict& verdict) {
-  if (verdict.ok) return 1;
-  for (std::uint8_t k = 2; k < kOther; ++k) {
-    if (kReasons[k] == verdict.reason) return k;
-  }
-  return kOther;
+  return block_verdict(verdict.ok ? kReasons[1] : verdict.reason);
 }
 
 struct Params {
@@ -377,6 +373,13 @@ Result<std::vector<BlockItem>> decode_block_items(ByteView blob) {
 }
 
 std::string_view block_reason(std::uint8_t verdict) { return kReasons[std::min(verdict, kOther)]; }
+
+std::uint8_t block_verdict(std::string_view reason) {
+  for (std::uint8_t k = 1; k < kOther; ++k) {
+    if (kReasons[k] == reason) return k;
+  }
+  return kOther;
+}
 
 Job make_blocks_job(std::span<const BlockItem> items, bool evidence, std::uint64_t deadline_unix_ms) {
   Job job;

@@ -36,6 +36,8 @@ Result<std::vector<BlockItem>> decode_block_items(ByteView blob);
 
 /// Words of the answer's bytes; those from 2 on are reasons, the last one stands for all that have no number.
 std::string_view block_reason(std::uint8_t verdict);
+/// The byte of a reason; that of all others where it has none. "valid": 1.
+std::uint8_t block_verdict(std::string_view reason);
 
 /// A sealed job with a fresh salt over the blob of these items.
 Job make_blocks_job(std::span<const BlockItem> items, bool evidence, std::uint64_t deadline_unix_ms);
