@@ -84,7 +84,7 @@ constexpr BlockPlantRow kBytom[] = {
 constexpr std::uint32_t kWorkPlants = 4;
 /// Places that are asked for again when an item's flaw happens to break nothing.
 constexpr int kMaxTries = 64;
-constexpr std::string_view kValid = "valid";
+constexpr std::string_view kValidWord = "valid";
 
 template <class K>
 Result<std::unique_ptr<kernels::Kernel>> kernel_of(kernels::Family family, bool reference, K*& typed) {
@@ -162,7 +162,7 @@ Result<Bytes> judge_items(std::span<const SampleBlock* const> items, bool with_w
   for (std::size_t k = 0; k < items.size(); ++k) {
     auto block = bytom::decode(items[k]->block);
     if (!block) {
-      verdicts[k] = block_verdict(bytom::undecodable(block.error()).reason);
+      verdicts[k] = block_verdict(Chain::bytom, bytom::undecodable(block.error()).reason);
       continue;
     }
     decoded.push_back(std::move(*block));
@@ -172,7 +172,7 @@ Result<Bytes> judge_items(std::span<const SampleBlock* const> items, bool with_w
   }
   SPARKMILL_ASSIGN(const std::vector<bytom::Judged> judged, bytom::judge(asked, judges.engines, stop));
   for (std::size_t k = 0; k < judged.size(); ++k) {
-    verdicts[places[k]] = block_verdict(judged[k].verdict.ok ? kValid : judged[k].verdict.reason);
+    verdicts[places[k]] = block_verdict(Chain::bytom, judged[k].verdict.ok ? kValidWord : judged[k].verdict.reason);
   }
   return verdicts;
 }
@@ -184,7 +184,7 @@ std::vector<Kind> kinds_to_plant(std::uint32_t bad, ChaChaWords& draw) {
   for (bool first = true; counted < bad; first = false) {
     std::vector<Kind> round;
     for (const BlockPlantRow& row : kBytom) {
-      if (!first && row.reason == kValid) continue;
+      if (!first && row.reason == kValidWord) continue;
       round.push_back(row.kind);
     }
     round.insert(round.end(), kWorkPlants - 1, Kind::work);
@@ -192,7 +192,7 @@ std::vector<Kind> kinds_to_plant(std::uint32_t bad, ChaChaWords& draw) {
     for (const Kind kind : round) {
       if (counted == bad) break;
       out.push_back(kind);
-      counted += find_block_plant(kind)->reason == kValid ? 0 : 1;
+      counted += find_block_plant(kind)->reason == kValidWord ? 0 : 1;
     }
   }
   return out;
@@ -257,11 +257,11 @@ Done Planter::make_plants(BytomSamples& samples) {
     for (std::size_t k = 0; k < open.size(); ++k) {
       const BlockPlantRow& row = *find_block_plant(*open[k].draft.flaw);
       open[k].verdict = verdicts[k];
-      if (row.reason.empty() && verdicts[k] == block_verdict(kValid)) {
+      if (row.reason.empty() && verdicts[k] == block_verdict(Chain::bytom, kValidWord)) {
         again.push_back(std::move(open[k]));
         continue;
       }
-      if (!row.reason.empty() && verdicts[k] != block_verdict(row.reason)) {
+      if (!row.reason.empty() && verdicts[k] != block_verdict(Chain::bytom, row.reason)) {
         return fail(Status::internal, "planted blocks: \"" + std::string(row.name) + "\" is " +
                                           std::string(block_reason(verdicts[k])) + ", not " + std::string(row.reason));
       }
@@ -304,7 +304,7 @@ Done Planter::make_good(BytomSamples& samples) {
   // The hashes of fresh ones are known, and real ones were mined.
   SPARKMILL_ASSIGN(const Bytes verdicts, judge_items(items, false, fast_, stop_));
   for (std::size_t k = 0; k < verdicts.size(); ++k) {
-    if (verdicts[k] == block_verdict(kValid)) continue;
+    if (verdicts[k] == block_verdict(Chain::bytom, kValidWord)) continue;
     return fail(Status::internal, "planted blocks: " + std::string(k < real_.size() ? "real" : "good") + " block " +
                                       std::to_string(k) + " is " + std::string(block_reason(verdicts[k])));
   }
@@ -377,7 +377,7 @@ Bytes encode(const BlockPlants& plants) {
 }
 
 Result<BlockPlants> decode_block_plants(ByteView bytes) {
-  SPARKMILL_ASSIGN(const PlantTable table, decode_plant_table(bytes, kMaxBlockItems, block_verdict({})));
+  SPARKMILL_ASSIGN(const PlantTable table, decode_plant_table(bytes, kMaxBlockItems, block_verdict(Chain::bytom, {})));
   BlockPlants out{table.items, {}};
   for (const PlantEntry& e : table.list) {
     const auto kind = static_cast<BlockPlantKind>(e.kind);
@@ -391,9 +391,9 @@ Result<BlockPlants> decode_block_plants(ByteView bytes) {
 }
 
 Finding check_plants(const BlockPlants& plants, ByteView answer) {
-  const auto verdicts = decode_verdict_bytes(answer, plants.items, block_verdict({}), "verify.blocks");
+  const auto verdicts = decode_verdict_bytes(answer, plants.items, block_verdict(Chain::bytom, {}), "verify.blocks");
   if (!verdicts) return {"malformed", verdicts.error().message};
-  const std::uint8_t valid = block_verdict(kValid);
+  const std::uint8_t valid = block_verdict(Chain::bytom, kValidWord);
   std::size_t missed = 0, refused = 0, otherwise = 0;
   for (const BlockPlant& p : plants.list) {
     const std::uint8_t said = (*verdicts)[p.index];
@@ -408,7 +408,7 @@ Finding check_plants(const BlockPlants& plants, ByteView answer) {
 
 Result<Bytes> strip_plants(const BlockPlants& plants, ByteView answer) {
   SPARKMILL_ASSIGN(const Bytes verdicts,
-                   decode_verdict_bytes(answer, plants.items, block_verdict({}), "verify.blocks"));
+                   decode_verdict_bytes(answer, plants.items, block_verdict(Chain::bytom, {}), "verify.blocks"));
   Bytes rest;
   auto planted = plants.list.begin();
   for (std::uint32_t at = 0; at < verdicts.size(); ++at) {
