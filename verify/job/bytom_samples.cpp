@@ -222,12 +222,14 @@ void BytomSamples::bend(BytomDraft& d, Plan& p) {
   bytom::Output& last = tx.outputs.back();
   switch (*d.flaw) {
     case Flaw::second_coinbase: {
-      bytom::Input& input = tx.inputs.emplace_back();
+      // In front: a coinbase input takes place 0 in the table of ids, wherever it stands.
+      bytom::Input input;
       input.type = bytom::InputType::coinbase;
       input.data = hold(d, drawn(7));
       input.asset = tx.outputs[0].asset;
       input.amount = tx.outputs[0].amount;
-      p.locks[p.bent].emplace_back();
+      tx.inputs.insert(tx.inputs.begin(), input);
+      p.locks[p.bent].insert(p.locks[p.bent].begin(), Lock{});
       break;
     }
     case Flaw::asset_more: tx.outputs[0].amount += 1 + draw_.below(1'000); break;

@@ -12,6 +12,12 @@ namespace sparkmill::job {
 
 /// A block that still lacks its nonce.
 struct BytomDraft {
+  BytomDraft() = default;
+  BytomDraft(BytomDraft&&) = default;  // elements of a deque stay where they are
+  BytomDraft& operator=(BytomDraft&&) = default;
+  BytomDraft(const BytomDraft&) = delete;
+  BytomDraft& operator=(const BytomDraft&) = delete;
+  ~BytomDraft() = default;
   blocks::bytom::Block block;  ///< views point into `held`
   std::deque<Bytes> held;
   std::optional<blocks::bytom::Context> context;
