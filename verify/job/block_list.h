@@ -13,7 +13,7 @@
 namespace sparkmill::job {
 
 inline constexpr std::string_view kBlocksName = "verify.blocks";
-/// Verdicts: 0 is none, 1 says valid; a chain's words from 2 on are reasons, the last one stands for all others.
+/// Verdicts: 0 is none, 1 says valid; a chain's words from 2 on are reasons, "other" stands for all without a number.
 inline constexpr std::uint8_t kValid = 1;
 
 inline Error bad_blocks(const std::string& why) {
@@ -78,7 +78,7 @@ struct ChainRow {
   Result<std::unique_ptr<BlockList>> (*decode)(ByteReader& r, std::uint32_t count);
   std::uint8_t highest() const { return static_cast<std::uint8_t>(words.size() - 1); }
 };
-/// The number of a reason, or the last one.
+/// The number of a reason, or that of "other".
 std::uint8_t verdict_of(std::span<const std::string_view> words, std::string_view reason);
 
 Result<std::unique_ptr<BlockList>> decode_bytom_list(ByteReader& r, std::uint32_t count);

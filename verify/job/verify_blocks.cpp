@@ -18,6 +18,8 @@ constexpr std::uint16_t kEvidenceFlag = 1;
 const ChainRow* find_chain(Chain chain) {
   static const ChainRow kRows[] = {
       {Chain::bytom, "bytom", kernels::Family::tensority, "hashes", kTensorityWeight, kBytomWords, decode_bytom_list},
+      {Chain::bttc, "bttc", kernels::Family::secp256k1, "signatures", kSignatureWeight, kBttcWords, decode_bttc_list},
+      {Chain::btn, "btn", kernels::Family::rsa, "signatures", kSignatureWeight, kBtnWords, decode_btn_list},
   };
   for (const ChainRow& row : kRows) {
     if (row.chain == chain) return &row;
@@ -156,7 +158,8 @@ void put_blob_head(ByteWriter& w, Chain chain, std::size_t items) {
 }
 
 std::uint8_t verdict_of(std::span<const std::string_view> words, std::string_view reason) {
-  const auto found = std::find(words.begin() + kValid + 1, words.end() - 1, reason);
+  auto found = std::find(words.begin() + kValid + 1, words.end(), reason);
+  if (found == words.end()) found = std::find(words.begin(), words.end(), "other");
   return static_cast<std::uint8_t>(found - words.begin());
 }
 

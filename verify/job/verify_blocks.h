@@ -45,7 +45,7 @@ struct BlockBlobHead {
 Result<BlockBlobHead> decode_block_head(ByteView blob);
 std::string_view name(Chain chain);
 
-/// Words of the answer's bytes; those from 2 on are reasons, the last one stands for all that have no number.
+/// Words of the answer's bytes; those from 2 on are reasons, "other" stands for all that have no number.
 std::string_view block_reason(Chain chain, std::uint8_t verdict);
 inline std::string_view block_reason(std::uint8_t verdict) { return block_reason(Chain::bytom, verdict); }
 /// The byte of a reason; that of all others where it has none. "valid": 1. Requires a chain that is known here.
