@@ -6,6 +6,7 @@
 #include "kernels/match/predicate_text.h"
 #include "verify/job/ringers.h"
 #include "verify/job/verify_batch.h"
+#include "verify/job/verify_blocks.h"
 
 namespace sparkmill::node {
 
@@ -36,6 +37,10 @@ Done Generator::check(const GeneratorSettings& s) {
     return fail(Status::bad_config, "signatures: " + std::to_string(s.signatures) + " is not 0 and not in " +
                                         std::to_string(kMinSignatures) + " to " + std::to_string(job::kMaxBatchItems));
   }
+  if (s.blocks != 0 && !between(s.blocks, kMinBlocks, job::kMaxBlockItems)) {
+    return fail(Status::bad_config, "blocks: " + std::to_string(s.blocks) + " is not 0 and not in " +
+                                        std::to_string(kMinBlocks) + " to " + std::to_string(job::kMaxBlockItems));
+  }
   const auto predicate = match::parse_predicate(s.predicate, kMatchFields);
   if (!predicate) return as_config(predicate.error(), "predicate");
   return done();
@@ -46,6 +51,7 @@ Generator::Generator(GeneratorSettings settings, Ledger& ledger, BlobStore& blob
     : settings_(std::move(settings)), ledger_(ledger), blobs_(blobs), time_(time), on_ready_(std::move(on_ready)) {
   if (settings_.match) makers_.push_back(match_maker(settings_, blobs));
   if (settings_.signatures != 0) makers_.push_back(batch_maker(settings_, blobs));
+  if (settings_.blocks != 0) makers_.push_back(blocks_maker(settings_, blobs));
 }
 
 Generator::~Generator() { stop(); }
@@ -148,7 +154,7 @@ Done Generator::make_attempt(Maker& maker, const std::optional<Task>& again, std
   SPARKMILL_ASSIGN(const std::unique_ptr<job::Work> work, job::open(job, blobs_, job::Binding{}));
   if (work->needs_quorum()) return fail(Status::internal, "jobs without evidence are not for single workers");
   const job::KindRow& row = *job::find_kind(job.kind);
-  job.credit_microcobble = job::credit_microcobble(row, work->units());
+  job.credit_microcobble = job::credit_microcobble(*work);
   job::seal(job);
   Task task;
   if (again) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keeps a few jobs of each kind ready: match.h (real faces hidden in a synthetic population) and verify.batch (fresh
-// signatures), with fresh secrets planted in every attempt. One background thread; a full disk or a spent allowance
-// stops generation with a reason, not the node.
+// Keeps a few jobs of each kind ready: match.h (real faces hidden in a synthetic population), verify.batch (fresh
+// signatures) and verify.blocks (fresh blocks), with fresh secrets planted in every attempt. One background thread; a
+// full disk or a spent allowance stops generation with a reason, not the node.
 #pragma once
 
 #include <condition_variable>
@@ -26,6 +26,7 @@ struct GeneratorSettings {
   std::uint64_t max_jobs = 0;  ///< tasks in this ledger; 0: endless
   bool match = true;
   std::uint32_t signatures = 0;  ///< in a verify.batch job; 0: none are made
+  std::uint32_t blocks = 0;      ///< items of a verify.blocks job; 0: none are made
   Hash32 seed{};
 };
 
@@ -33,6 +34,7 @@ struct GeneratorSettings {
 inline constexpr std::uint32_t kMinRequests = 64;
 inline constexpr std::uint32_t kMinUsers = 256;
 inline constexpr std::uint32_t kMinSignatures = 256;
+inline constexpr std::uint32_t kMinBlocks = 256;
 inline constexpr std::uint32_t kMatchRingers = 2 * job::kRingersEachSide;
 inline const std::vector<std::string> kMatchFields = {"face"};
 inline constexpr std::uint64_t kJobLifeMs = 7ull * 86'400'000;
