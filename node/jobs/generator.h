@@ -6,7 +6,6 @@
 
 #include <condition_variable>
 #include <functional>
-#include <map>
 #include <optional>
 #include <thread>
 
@@ -54,26 +53,35 @@ class Generator {
   std::string reason() const;
 
  private:
-  void loop();
-  Result<bool> step();
-  Result<bool> step(Maker& maker);
+  /// A kind and its thread: what takes long to make does not hold up the others.
+  struct Line {
+    std::unique_ptr<Maker> maker;
+    std::thread thread;
+    std::uint64_t rest_until_ms = 0;  ///< steady clock
+    std::uint64_t seen = 0;           ///< of wakes_
+    std::string reason;
+  };
+  void loop(Line& line);
+  Result<bool> step(Line& line);
+  /// May a task be added that is none yet? Then it counts until `made` is called.
+  Result<bool> reserve();
+  void made();
   Done make_attempt(Maker& maker, const std::optional<Task>& again, std::uint64_t next_index);
   Done collect_garbage();
-  void set_reason(const std::string& reason);
+  void set_reason(Line& line, const std::string& reason);
 
   GeneratorSettings settings_;
   Ledger& ledger_;
   BlobStore& blobs_;
   const NodeTime& time_;
   std::function<void()> on_ready_;
-  std::vector<std::unique_ptr<Maker>> makers_;
-  std::map<const Maker*, std::uint64_t> rest_until_ms_;  ///< steady clock
-  std::thread thread_;
+  std::vector<Line> lines_;
   StopSource stop_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  bool woken_ = false;
-  std::string reason_;
+  std::uint64_t wakes_ = 1;
+  std::mutex room_mutex_;
+  std::uint64_t under_way_ = 0;  ///< new tasks that the ledger may not have yet
 };
 
 }  // namespace sparkmill::node
