@@ -5,11 +5,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "kernels/backend/discover.h"
 #include "kernels/registry.h"
 #include "node/jobs/generator.h"
 #include "node/jobs/maker.h"
+#include "verify/blocks/bttc/sign.h"
 #include "verify/job/block_plants.h"
 
 extern "C" {
@@ -23,6 +26,8 @@ namespace {
 
 constexpr std::uint16_t kSpecVersion = 1;
 constexpr double kDuty = 0.15;
+/// Signing costs ten to a hundred times as much as checking: smaller jobs.
+constexpr std::uint32_t kSlowSigning = 4;
 
 bool has_fast_row(kernels::Family family) {
   const auto choice = kernels::choose(family, kernels::cpu_device());
@@ -41,6 +46,10 @@ class BlocksMaker final : public Maker {
     if (has_fast_row(kernels::Family::tensority) && has_fast_row(kernels::Family::ed25519)) {
       chains_.push_back(job::Chain::bytom);
     }
+    if (has_fast_row(kernels::Family::secp256k1) && bttc::signing_absent().empty()) {
+      chains_.push_back(job::Chain::bttc);
+    }
+    if (has_fast_row(kernels::Family::rsa)) chains_.push_back(job::Chain::btn);
   }
   job::Kind kind() const override { return job::Kind::verify_blocks; }
   double duty() const override { return kDuty; }
@@ -48,6 +57,14 @@ class BlocksMaker final : public Maker {
                            const StopToken& stop) override;
 
  private:
+  /// The first chain every other time, the next every other time of the rest, and so on: what follows costs more to
+  /// make for what it is worth.
+  job::Chain chain_of(std::uint64_t index) const {
+    std::size_t at = 0;
+    for (; index % 2 == 1 && at + 1 < chains_.size(); index /= 2) ++at;
+    return chains_[at];
+  }
+
   std::uint32_t items_;
   BlobStore& blobs_;
   std::vector<job::Chain> chains_;
@@ -62,7 +79,22 @@ Result<MadeAttempt> BlocksMaker::make(const Task* again, std::uint64_t index, st
     if (chains_.empty()) {
       return fail(Status::no_device, "no blocks are given out: this processor has no fast rows for any chain");
     }
-    spec = {index, chains_[index % chains_.size()], items_};
+    spec.index = index;
+    spec.chain = chain_of(index);
+    spec.items = spec.chain == job::Chain::bytom ? items_ : std::max(kMinBlocks, items_ / kSlowSigning);
+  }
+  MadeAttempt made;
+  made.spec = encode(spec);
+  if (spec.chain != job::Chain::bytom) {
+    SPARKMILL_ASSIGN(const job::PlantedBlob planted, spec.chain == job::Chain::bttc
+                                                         ? job::plant_bttc_items(spec.items, random_array<32>(), stop)
+                                                         : job::plant_btn_items(spec.items, random_array<32>(), stop));
+    SPARKMILL_ASSIGN(const Hash32 input, blobs_.put(planted.blob));
+    made.job = job::make_blocks_job({spec.chain, spec.items}, input, true, deadline_ms);
+    made.secrets = job::encode(planted.plants);
+    made.text = fmt::format("{} {} items: {} generated, {} planted", spec.items, job::name(spec.chain),
+                            spec.items - planted.plants.list.size(), planted.plants.list.size());
+    return made;
   }
   SPARKMILL_ASSIGN(const std::vector<job::BlockItem> real, real_ones());
   SPARKMILL_ASSIGN(const job::PlantedBlocks blocks,
@@ -70,8 +102,6 @@ Result<MadeAttempt> BlocksMaker::make(const Task* again, std::uint64_t index, st
   std::vector<job::BlockItem> items;
   for (const job::SampleBlock& item : blocks.items) items.push_back({item.context, item.block});
   SPARKMILL_ASSIGN(const Hash32 blob, blobs_.put(job::encode_block_items(items)));
-  MadeAttempt made;
-  made.spec = encode(spec);
   made.job = job::make_blocks_job({spec.chain, spec.items}, blob, true, deadline_ms);
   made.secrets = job::encode(blocks.plants);
   made.text = fmt::format("{} {} blocks: {} generated, {} real, {} planted; {} with proof of work", spec.items,

@@ -165,7 +165,6 @@ Done Generator::make_attempt(Maker& maker, const std::optional<Task>& again, std
   // Opening it here proves that workers can open it, and counts its units.
   SPARKMILL_ASSIGN(const std::unique_ptr<job::Work> work, job::open(job, blobs_, job::Binding{}));
   if (work->needs_quorum()) return fail(Status::internal, "jobs without evidence are not for single workers");
-  const job::KindRow& row = *job::find_kind(job.kind);
   job.credit_microcobble = job::credit_microcobble(*work);
   job::seal(job);
   Task task;
@@ -177,8 +176,8 @@ Done Generator::make_attempt(Maker& maker, const std::optional<Task>& again, std
   }
   SPARKMILL_TRY(
       ledger_.add_attempt({task.id, job.id, job::encode(job), made.secrets, job.blobs, job.deadline_unix_ms}, now));
-  log::get("node")->info("job {}: {} task {}{}, {}", to_hex(job.id), row.name, task.id, again ? " again" : "",
-                         made.text);
+  log::get("node")->info("job {}: {} task {}{}, {}", to_hex(job.id), job::find_kind(job.kind)->name, task.id,
+                         again ? " again" : "", made.text);
   return done();
 }
 

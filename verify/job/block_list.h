@@ -73,6 +73,7 @@ struct ChainRow {
   kernels::Family family;
   std::string_view unit;
   std::uint64_t microcobble_per_gi_unit;
+  std::uint64_t most_units;                 ///< judged in one go: bounds memory, whatever a slice has
   std::span<const std::string_view> words;  ///< by verdict; numbers are never reused
   /// `r` stands behind the head. What the items point to is kept by the caller. Errors: bad_input naming item and
   /// field.

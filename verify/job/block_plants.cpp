@@ -14,7 +14,9 @@
 #include "verify/chain/difficulty.h"
 #include "verify/chain/header.h"
 #include "verify/chain/seed_rule.h"
+#include "verify/job/block_list.h"
 #include "verify/job/bytom_samples.h"
+#include "verify/job/chain_plants.h"
 #include "verify/job/items.h"
 #include "verify/job/plant_table.h"
 #include "verify/job/plants.h"
@@ -23,61 +25,117 @@ namespace sparkmill::job {
 namespace {
 
 namespace bytom = blocks::bytom;
-using Kind = BlockPlantKind;
+using Flaw = BlockPlantKind;
 
 constexpr BlockPlantRow kBytom[] = {
-    {Kind::commitment_bit, "bit of R", "program_false"},
-    {Kind::scalar_bit, "bit of S", "program_false"},
-    {Kind::key_bit, "bit of the key", "verify_failed"},
-    {Kind::wrong_key, "signed by another key", "program_false"},
-    {Kind::wrong_message, "signature of another message", "program_false"},
-    {Kind::scalar_plus_order, "S + L", "valid"},
-    {Kind::scalar_top_bits, "top bits of S", "program_false"},
-    {Kind::long_signature, "signature of 65 bytes", "program_false"},
-    {Kind::no_arguments, "no arguments", "stack_underflow"},
-    {Kind::swapped_arguments, "arguments swapped", "verify_failed"},
-    {Kind::same_signature, "multisig: one signature twice", "program_false"},
-    {Kind::other_script, "multisig: another script", "verify_failed"},
-    {Kind::multisig_bit, "multisig: bit of a signature", "program_false"},
-    {Kind::signature_order, "multisig: order of signatures", "program_false"},
-    {Kind::asset_signature_bit, "bit of an asset's signature", "status_root"},
-    {Kind::claimed_failure, "failure claimed", "status_root"},
-    {Kind::transaction_root, "bit of the transaction root", "tx_root"},
-    {Kind::status_root, "bit of the status root", "status_root"},
-    {Kind::roots_swapped, "roots swapped", "tx_root"},
-    {Kind::transactions_swapped, "transactions swapped", "tx_root"},
-    {Kind::version, "version", "version"},
-    {Kind::height, "height", "height"},
-    {Kind::bits, "bits", "bits"},
-    {Kind::previous, "bit of the parent's id", "previous"},
-    {Kind::old_time, "time not above the median", "timestamp"},
-    {Kind::future_time, "time too far ahead", "timestamp"},
-    {Kind::work, "proof of work", "pow"},
-    {Kind::coinbase_more, "coinbase too large", "coinbase"},
-    {Kind::coinbase_less, "coinbase too small", "coinbase"},
-    {Kind::coinbase_two_outputs, "coinbase with two outputs", "coinbase"},
-    {Kind::coinbase_retired, "coinbase retired", "coinbase"},
-    {Kind::coinbase_asset, "coinbase of another asset", "coinbase_asset"},
-    {Kind::coinbase_data, "coinbase data too long", "coinbase_data"},
-    {Kind::second_coinbase, "second coinbase", "coinbase"},
-    {Kind::asset_more, "more of an asset than came", "unbalanced"},
-    {Kind::asset_nowhere, "asset without source", "no_source"},
-    {Kind::asset_overflow, "sum over 64 bits", "overflow"},
-    {Kind::btm_more, "more BTM than came", "gas_math"},
-    {Kind::no_fee, "no fee", "run_limit"},
-    {Kind::low_fee, "low fee", "gas_credit"},
-    {Kind::no_outputs, "no outputs", "no_results"},
-    {Kind::transaction_version, "transaction version", "tx_version"},
-    {Kind::time_range, "time range", "time_range"},
-    {Kind::not_standard, "program not standard", "not_standard"},
-    {Kind::duplicate_input, "output spent twice", "empty_input_id"},
-    {Kind::cut, "cut", "decode"},
-    {Kind::trailing, "bytes behind", "decode"},
-    {Kind::flag, "flag", "decode"},
-    {Kind::padded_number, "padded number", "valid"},
-    {Kind::long_number, "number of eleven bytes", "decode"},
-    {Kind::asset_version, "asset version", "unsupported"},
-    {Kind::any_bit, "any bit", ""},
+    {Flaw::commitment_bit, "bit of R", "program_false"},
+    {Flaw::scalar_bit, "bit of S", "program_false"},
+    {Flaw::key_bit, "bit of the key", "verify_failed"},
+    {Flaw::wrong_key, "signed by another key", "program_false"},
+    {Flaw::wrong_message, "signature of another message", "program_false"},
+    {Flaw::scalar_plus_order, "S + L", "valid"},
+    {Flaw::scalar_top_bits, "top bits of S", "program_false"},
+    {Flaw::long_signature, "signature of 65 bytes", "program_false"},
+    {Flaw::no_arguments, "no arguments", "stack_underflow"},
+    {Flaw::swapped_arguments, "arguments swapped", "verify_failed"},
+    {Flaw::same_signature, "multisig: one signature twice", "program_false"},
+    {Flaw::other_script, "multisig: another script", "verify_failed"},
+    {Flaw::multisig_bit, "multisig: bit of a signature", "program_false"},
+    {Flaw::signature_order, "multisig: order of signatures", "program_false"},
+    {Flaw::asset_signature_bit, "bit of an asset's signature", "status_root"},
+    {Flaw::claimed_failure, "failure claimed", "status_root"},
+    {Flaw::transaction_root, "bit of the transaction root", "tx_root"},
+    {Flaw::status_root, "bit of the status root", "status_root"},
+    {Flaw::roots_swapped, "roots swapped", "tx_root"},
+    {Flaw::transactions_swapped, "transactions swapped", "tx_root"},
+    {Flaw::version, "version", "version"},
+    {Flaw::height, "height", "height"},
+    {Flaw::bits, "bits", "bits"},
+    {Flaw::previous, "bit of the parent's id", "previous"},
+    {Flaw::old_time, "time not above the median", "timestamp"},
+    {Flaw::future_time, "time too far ahead", "timestamp"},
+    {Flaw::work, "proof of work", "pow"},
+    {Flaw::coinbase_more, "coinbase too large", "coinbase"},
+    {Flaw::coinbase_less, "coinbase too small", "coinbase"},
+    {Flaw::coinbase_two_outputs, "coinbase with two outputs", "coinbase"},
+    {Flaw::coinbase_retired, "coinbase retired", "coinbase"},
+    {Flaw::coinbase_asset, "coinbase of another asset", "coinbase_asset"},
+    {Flaw::coinbase_data, "coinbase data too long", "coinbase_data"},
+    {Flaw::second_coinbase, "second coinbase", "coinbase"},
+    {Flaw::asset_more, "more of an asset than came", "unbalanced"},
+    {Flaw::asset_nowhere, "asset without source", "no_source"},
+    {Flaw::asset_overflow, "sum over 64 bits", "overflow"},
+    {Flaw::btm_more, "more BTM than came", "gas_math"},
+    {Flaw::no_fee, "no fee", "run_limit"},
+    {Flaw::low_fee, "low fee", "gas_credit"},
+    {Flaw::no_outputs, "no outputs", "no_results"},
+    {Flaw::transaction_version, "transaction version", "tx_version"},
+    {Flaw::time_range, "time range", "time_range"},
+    {Flaw::not_standard, "program not standard", "not_standard"},
+    {Flaw::duplicate_input, "output spent twice", "empty_input_id"},
+    {Flaw::cut, "cut", "decode"},
+    {Flaw::trailing, "bytes behind", "decode"},
+    {Flaw::flag, "flag", "decode"},
+    {Flaw::padded_number, "padded number", "valid"},
+    {Flaw::long_number, "number of eleven bytes", "decode"},
+    {Flaw::asset_version, "asset version", "unsupported"},
+    {Flaw::any_bit, "any bit", ""},
+};
+
+constexpr BlockPlantRow kBttc[] = {
+    {Flaw::bttc_commitment_bit, "bit of r", ""},
+    {Flaw::bttc_scalar_bit, "bit of s", "below_threshold"},
+    {Flaw::bttc_flipped_v, "other parity", "below_threshold"},
+    {Flaw::bttc_high_s, "high s, canonical", "high_s"},
+    {Flaw::bttc_high_s_walk, "high s", "below_threshold"},
+    {Flaw::bttc_odd_v, "v nobody takes, canonical", "bad_v"},
+    {Flaw::bttc_duplicate, "signer twice, canonical", "duplicate_signer"},
+    {Flaw::bttc_duplicate_walk, "signer twice", "below_threshold"},
+    {Flaw::bttc_order, "order of signers, canonical", "wrong_order"},
+    {Flaw::bttc_order_walk, "order of signers", "below_threshold"},
+    {Flaw::bttc_stranger, "stranger, canonical", "unknown_signer"},
+    {Flaw::bttc_stranger_walk, "stranger", "below_threshold"},
+    {Flaw::bttc_no_point, "r of no point", "bad_signature"},
+    {Flaw::bttc_other_data, "vote for another checkpoint", "below_threshold"},
+    {Flaw::bttc_root_bit, "bit of the root", "below_threshold"},
+    {Flaw::bttc_left, "validator that left, canonical", "unknown_signer"},
+    {Flaw::bttc_too_few, "too few votes", "too_few_signatures"},
+    {Flaw::bttc_missing, "too few votes, canonical", "below_threshold"},
+    {Flaw::bttc_stake, "too little stake", "below_threshold"},
+    {Flaw::bttc_short, "data too short", "bad_length"},
+    {Flaw::bttc_chain, "another chain", "wrong_chain"},
+    {Flaw::bttc_gap, "gap behind the last one", "discontinuous"},
+    {Flaw::bttc_backwards, "end before start", "bad_range"},
+    {Flaw::bttc_span, "span too long, canonical", "bad_range"},
+    {Flaw::bttc_padding, "address not padded, canonical", "bad_address_padding"},
+    {Flaw::bttc_proposer, "unknown proposer, canonical", "unknown_proposer"},
+};
+
+constexpr BlockPlantRow kBtn[] = {
+    {Flaw::btn_header, "header", "bad_header"},
+    {Flaw::btn_parent_bit, "bit of the parent", "wrong_parent"},
+    {Flaw::btn_height, "height", "wrong_parent"},
+    {Flaw::btn_few_draws, "too few draws", "committee_not_ready"},
+    {Flaw::btn_draw_bits, "bits of draws", "committee_not_ready"},
+    {Flaw::btn_clerk, "clerk without a draw", "clerk_not_in_committee"},
+    {Flaw::btn_draw_reference, "another draw named", "bad_draw_reference"},
+    {Flaw::btn_clerk_bit, "bit of the clerk's signature", "bad_clerk_signature"},
+    {Flaw::btn_unsealed, "no seal", "unsealed"},
+    {Flaw::btn_sealer, "sealer not registered", "unknown_sealer"},
+    {Flaw::btn_own_seal, "clerk's own seal", "own_seal"},
+    {Flaw::btn_seal_bit, "bit of the seal", "bad_seal"},
+    {Flaw::btn_seal_round, "seal of a late round", "bad_seal"},
+    {Flaw::btn_seal_other, "seal of another block", "bad_seal"},
+    {Flaw::btn_seal_zeros, "seal without zeros", "seal_zeros"},
+    {Flaw::btn_voter, "voter without a draw", "voter_not_in_committee"},
+    {Flaw::btn_duplicate_vote, "vote twice", "duplicate_vote"},
+    {Flaw::btn_vote_bit, "bit of a vote", "bad_vote"},
+    {Flaw::btn_vote_other, "vote for another block", "bad_vote"},
+    {Flaw::btn_vote_bare, "vote without height", "bad_vote"},
+    {Flaw::btn_vote_missing, "vote missing", "votes_missing"},
+    {Flaw::btn_same_hash, "equivocation: one hash", "same_hash"},
+    {Flaw::btn_proof_bit, "equivocation: bit of a signature", "bad_signature"},
+    {Flaw::btn_proof_role, "equivocation: two roles", "bad_signature"},
 };
 
 /// Kinds drawn more than once a round: without a hash nothing else tells that there is too little work in a header.
@@ -141,7 +199,7 @@ Result<std::uint64_t> find_work(std::vector<Made*> drafts, tensority::Kernel& ke
       for (std::size_t k = 0; k < list.size(); ++k) {
         chain::BlockHeader& h = list[k]->block.header;
         const bool enough = chain::meets(results[k], chain::target_from_bits(h.bits));
-        if (enough == (list[k]->flaw != Kind::work)) continue;
+        if (enough == (list[k]->flaw != Flaw::work)) continue;
         h.nonce = (h.nonce + 1) & chain::kMaxVarint63;
         left.push_back(list[k]);
       }
@@ -177,32 +235,6 @@ Result<Bytes> judge_items(std::span<const SampleBlock* const> items, bool with_w
   return verdicts;
 }
 
-/// Every kind once before any comes twice; in a drawn order, until enough of them are bad.
-std::vector<Kind> kinds_to_plant(std::uint32_t bad, ChaChaWords& draw) {
-  std::vector<Kind> out;
-  std::uint32_t counted = 0;
-  for (bool first = true; counted < bad; first = false) {
-    std::vector<Kind> round;
-    for (const BlockPlantRow& row : kBytom) {
-      if (!first && row.reason == kValidWord) continue;
-      round.push_back(row.kind);
-    }
-    round.insert(round.end(), kWorkPlants - 1, Kind::work);
-    for (std::size_t k = round.size(); k > 1; --k) std::swap(round[k - 1], round[draw.below(k)]);
-    for (const Kind kind : round) {
-      if (counted == bad) break;
-      out.push_back(kind);
-      counted += find_block_plant(kind)->reason == kValidWord ? 0 : 1;
-    }
-  }
-  return out;
-}
-
-template <class T>
-void shuffle(std::vector<T>& list, ChaChaWords& draw) {
-  for (std::size_t k = list.size(); k > 1; --k) std::swap(list[k - 1], list[draw.below(k)]);
-}
-
 class Planter {
  public:
   Planter(std::span<const BlockItem> real, std::uint32_t items, const Hash32& seed, const StopToken& stop)
@@ -233,7 +265,7 @@ class Planter {
 Done Planter::make_plants(BytomSamples& samples) {
   SPARKMILL_ASSIGN(const Judges judges, Judges::make(true));
   std::vector<Made> open;
-  for (const Kind kind : kinds_to_plant(bad_items_for(items_), draw_)) {
+  for (const Flaw kind : kinds_to_plant(Chain::bytom, block_plants_for(items_), draw_)) {
     Made made;
     made.draft.flaw = kind;
     open.push_back(std::move(made));
@@ -243,8 +275,8 @@ Done Planter::make_plants(BytomSamples& samples) {
     std::vector<Made*> all;
     std::vector<const SampleBlock*> items;
     for (Made& made : open) {
-      const Kind kind = *made.draft.flaw;
-      const bool work = kind == Kind::work || draw_.below(kWorkPer) == 0;
+      const Flaw kind = *made.draft.flaw;
+      const bool work = kind == Flaw::work || draw_.below(kWorkPer) == 0;
       SPARKMILL_ASSIGN(made.draft, samples.draft(kind, work ? any_seed() : std::nullopt, stop_));
       all.push_back(&made);
       items.push_back(&made.item);
@@ -257,7 +289,7 @@ Done Planter::make_plants(BytomSamples& samples) {
     for (std::size_t k = 0; k < open.size(); ++k) {
       const BlockPlantRow& row = *find_block_plant(*open[k].draft.flaw);
       open[k].verdict = verdicts[k];
-      if (row.reason.empty() && verdicts[k] == block_verdict(Chain::bytom, kValidWord)) {
+      if (row.reason.empty() && verdicts[k] == kValid) {
         again.push_back(std::move(open[k]));
         continue;
       }
@@ -304,7 +336,7 @@ Done Planter::make_good(BytomSamples& samples) {
   // The hashes of fresh ones are known, and real ones were mined.
   SPARKMILL_ASSIGN(const Bytes verdicts, judge_items(items, false, fast_, stop_));
   for (std::size_t k = 0; k < verdicts.size(); ++k) {
-    if (verdicts[k] == block_verdict(Chain::bytom, kValidWord)) continue;
+    if (verdicts[k] == kValid) continue;
     return fail(Status::internal, "planted blocks: " + std::string(k < real_.size() ? "real" : "good") + " block " +
                                       std::to_string(k) + " is " + std::string(block_reason(verdicts[k])));
   }
@@ -358,14 +390,65 @@ Result<PlantedBlocks> Planter::run() {
 }  // namespace
 
 std::span<const BlockPlantRow> block_plant_kinds(Chain chain) {
-  return chain == Chain::bytom ? std::span<const BlockPlantRow>(kBytom) : std::span<const BlockPlantRow>();
+  switch (chain) {
+    case Chain::bytom: return kBytom;
+    case Chain::bttc: return kBttc;
+    case Chain::btn: return kBtn;
+  }
+  return {};
 }
 
 const BlockPlantRow* find_block_plant(BlockPlantKind kind) {
-  for (const BlockPlantRow& row : kBytom) {
-    if (row.kind == kind) return &row;
+  for (const Chain chain : {Chain::bytom, Chain::bttc, Chain::btn}) {
+    for (const BlockPlantRow& row : block_plant_kinds(chain)) {
+      if (row.kind == kind) return &row;
+    }
   }
   return nullptr;
+}
+
+std::uint32_t block_plants_for(std::uint32_t items) { return bad_items_for(items); }
+
+std::vector<Flaw> kinds_to_plant(Chain chain, std::uint32_t bad, ChaChaWords& draw) {
+  std::vector<Flaw> out;
+  std::uint32_t counted = 0;
+  for (bool first = true; counted < bad; first = false) {
+    std::vector<Flaw> round;
+    for (const BlockPlantRow& row : block_plant_kinds(chain)) {
+      if (!first && row.reason == kValidWord) continue;
+      round.push_back(row.kind);
+    }
+    if (chain == Chain::bytom) round.insert(round.end(), kWorkPlants - 1, Flaw::work);
+    shuffle(round, draw);
+    for (const Flaw kind : round) {
+      if (counted == bad) break;
+      out.push_back(kind);
+      counted += find_block_plant(kind)->reason == kValidWord ? 0 : 1;
+    }
+  }
+  return out;
+}
+
+Done expect_verdict(Chain chain, BlockPlantKind kind, std::uint8_t verdict) {
+  const BlockPlantRow& row = *find_block_plant(kind);
+  if (row.reason.empty() ? verdict != kValid : verdict == block_verdict(chain, row.reason)) return done();
+  return fail(Status::internal, "planted items: \"" + std::string(row.name) + "\" is " +
+                                    std::string(block_reason(chain, verdict)) + ", not " + std::string(row.reason));
+}
+
+Result<Bytes> judge_blob(Chain chain, const Bytes& blob, std::uint32_t count, bool reference, const StopToken& stop) {
+  MemoryBlobs blobs;
+  const Job job = make_blocks_job({chain, count}, blobs.add(blob), true, 0);
+  SPARKMILL_ASSIGN(const std::unique_ptr<Work> work, open(job, blobs, {}));
+  kernels::Kernel* any = nullptr;
+  SPARKMILL_ASSIGN(const auto kernel, kernel_of(work->family(), reference, any));
+  std::vector<Bytes> results;
+  for (const Slice& slice : work->slice(~std::uint64_t{0})) {
+    SPARKMILL_ASSIGN(Bytes part, work->run(slice, *kernel, stop));
+    results.push_back(std::move(part));
+  }
+  SPARKMILL_ASSIGN(const Outcome outcome, work->assemble(results));
+  return decode_verdict_bytes(outcome.answer, count, highest_block_verdict(chain), kBlocksName);
 }
 
 Bytes encode(const BlockPlants& plants) {
@@ -376,12 +459,27 @@ Bytes encode(const BlockPlants& plants) {
   return encode_plant_table(table);
 }
 
+namespace {
+
+Chain chain_of(BlockPlantKind kind) {
+  return kind >= Flaw::btn_header ? Chain::btn : kind >= Flaw::bttc_commitment_bit ? Chain::bttc : Chain::bytom;
+}
+
+Result<Bytes> verdicts_of(const BlockPlants& plants, ByteView answer) {
+  return decode_verdict_bytes(answer, plants.items, highest_block_verdict(plants.chain), kBlocksName);
+}
+
+}  // namespace
+
 Result<BlockPlants> decode_block_plants(ByteView bytes) {
-  SPARKMILL_ASSIGN(const PlantTable table, decode_plant_table(bytes, kMaxBlockItems, block_verdict(Chain::bytom, {})));
-  BlockPlants out{table.items, {}};
+  SPARKMILL_ASSIGN(const PlantTable table, decode_plant_table(bytes, kMaxBlockItems, 255));
+  BlockPlants out;
+  out.items = table.items;
+  if (!table.list.empty()) out.chain = chain_of(static_cast<BlockPlantKind>(table.list[0].kind));
   for (const PlantEntry& e : table.list) {
     const auto kind = static_cast<BlockPlantKind>(e.kind);
-    if (find_block_plant(kind) == nullptr || e.verdict == 0) {
+    if (find_block_plant(kind) == nullptr || chain_of(kind) != out.chain || e.verdict == 0 ||
+        e.verdict > highest_block_verdict(out.chain)) {
       return fail(Status::bad_input,
                   "planted blocks: kind " + std::to_string(e.kind) + ", verdict " + std::to_string(e.verdict));
     }
@@ -391,14 +489,13 @@ Result<BlockPlants> decode_block_plants(ByteView bytes) {
 }
 
 Finding check_plants(const BlockPlants& plants, ByteView answer) {
-  const auto verdicts = decode_verdict_bytes(answer, plants.items, block_verdict(Chain::bytom, {}), "verify.blocks");
+  const auto verdicts = verdicts_of(plants, answer);
   if (!verdicts) return {"malformed", verdicts.error().message};
-  const std::uint8_t valid = block_verdict(Chain::bytom, kValidWord);
   std::size_t missed = 0, refused = 0, otherwise = 0;
   for (const BlockPlant& p : plants.list) {
     const std::uint8_t said = (*verdicts)[p.index];
     if (said == p.verdict) continue;
-    ++(said == valid ? missed : p.verdict == valid ? refused : otherwise);
+    ++(said == kValid ? missed : p.verdict == kValid ? refused : otherwise);
   }
   if (missed > 0) return {"plant_missed", std::to_string(missed) + " planted bad blocks were called valid"};
   if (refused > 0) return {"plant_refused", std::to_string(refused) + " planted valid blocks were called invalid"};
@@ -407,8 +504,7 @@ Finding check_plants(const BlockPlants& plants, ByteView answer) {
 }
 
 Result<Bytes> strip_plants(const BlockPlants& plants, ByteView answer) {
-  SPARKMILL_ASSIGN(const Bytes verdicts,
-                   decode_verdict_bytes(answer, plants.items, block_verdict(Chain::bytom, {}), "verify.blocks"));
+  SPARKMILL_ASSIGN(const Bytes verdicts, verdicts_of(plants, answer));
   Bytes rest;
   auto planted = plants.list.begin();
   for (std::uint32_t at = 0; at < verdicts.size(); ++at) {

@@ -67,6 +67,58 @@ enum class BlockPlantKind : std::uint8_t {
   long_number = 74,
   asset_version = 75,
   any_bit = 76,  ///< whatever it breaks
+  // BTTC, checkpoints that nothing but the flaw keeps from two thirds
+  bttc_commitment_bit = 100,
+  bttc_scalar_bit = 101,
+  bttc_flipped_v = 102,
+  bttc_high_s = 103,       ///< policy canonical
+  bttc_high_s_walk = 104,  ///< policy contract, here and below
+  bttc_odd_v = 105,        ///< canonical
+  bttc_duplicate = 106,    ///< canonical
+  bttc_duplicate_walk = 107,
+  bttc_order = 108,  ///< canonical
+  bttc_order_walk = 109,
+  bttc_stranger = 110,  ///< canonical
+  bttc_stranger_walk = 111,
+  bttc_no_point = 112,    ///< r is 0 or the group order
+  bttc_other_data = 113,  ///< one vote is for another checkpoint
+  bttc_root_bit = 114,    ///< after the votes
+  bttc_left = 115,        ///< canonical: one signer is no validator any more
+  bttc_too_few = 116,
+  bttc_missing = 117,  ///< canonical
+  bttc_stake = 118,    ///< enough validators, too little stake
+  bttc_short = 119,
+  bttc_chain = 120,
+  bttc_gap = 121,  ///< does not begin behind the last one
+  bttc_backwards = 122,
+  bttc_span = 123,      ///< canonical: too many blocks
+  bttc_padding = 124,   ///< canonical
+  bttc_proposer = 125,  ///< canonical: unknown
+  // BTN, candidate blocks and equivocations
+  btn_header = 150,
+  btn_parent_bit = 151,
+  btn_height = 152,
+  btn_few_draws = 153,
+  btn_draw_bits = 154,  ///< a bit of every draw but two
+  btn_clerk = 155,      ///< of no member
+  btn_draw_reference = 156,
+  btn_clerk_bit = 157,
+  btn_unsealed = 158,
+  btn_sealer = 159,  ///< not registered
+  btn_own_seal = 160,
+  btn_seal_bit = 161,
+  btn_seal_round = 162,  ///< over the last one
+  btn_seal_other = 163,  ///< seals another block
+  btn_seal_zeros = 164,
+  btn_voter = 165,  ///< no member
+  btn_duplicate_vote = 166,
+  btn_vote_bit = 167,
+  btn_vote_other = 168,  ///< for another block
+  btn_vote_bare = 169,   ///< without height
+  btn_vote_missing = 170,
+  btn_same_hash = 171,   ///< equivocation
+  btn_proof_bit = 172,   ///< equivocation
+  btn_proof_role = 173,  ///< equivocation: one is a vote, one a clerk's
 };
 
 struct BlockPlantRow {
@@ -95,6 +147,7 @@ struct BlockPlant {
 
 /// What the node keeps for a lease and never shows.
 struct BlockPlants {
+  Chain chain = Chain::bytom;  ///< that of the kinds
   std::uint32_t items = 0;
   std::vector<BlockPlant> list;  ///< ascending by index
 };
@@ -109,8 +162,10 @@ Finding check_plants(const BlockPlants& plants, ByteView answer);
 /// The answer without the planted items, in the same layout. Error: bad_input.
 Result<Bytes> strip_plants(const BlockPlants& plants, ByteView answer);
 
-/// As many as verify.batch has: bad_items_for. A part of a job so small that it has room for all kinds once is refused.
+/// Enough that all kinds of a chain come once.
 inline constexpr std::uint32_t kMinPlantedBlocks = 256;
+/// Bad items: as many as verify.batch has.
+std::uint32_t block_plants_for(std::uint32_t items);
 
 struct PlantedBlocks {
   std::vector<SampleBlock> items;
@@ -127,5 +182,16 @@ struct PlantedBlocks {
 Result<PlantedBlocks> plant_bytom_blocks(std::span<const BlockItem> real, std::uint32_t items, const Hash32& seed,
                                          const StopToken& stop = {});
 inline constexpr std::uint32_t kWorkPer = 8;
+
+/// A job's input of another chain.
+struct PlantedBlob {
+  Bytes blob;
+  BlockPlants plants;
+};
+/// `items` BTTC checkpoints of four drawn validator sets, both policies, both rules. Errors as plant_bytom_blocks;
+/// unsupported in a build without libsecp256k1.
+Result<PlantedBlob> plant_bttc_items(std::uint32_t items, const Hash32& seed, const StopToken& stop = {});
+/// `items` BTN blocks that are candidates of drawn heights, and equivocations. RSA keys are made once a process.
+Result<PlantedBlob> plant_btn_items(std::uint32_t items, const Hash32& seed, const StopToken& stop = {});
 
 }  // namespace sparkmill::job

@@ -8,16 +8,17 @@
 #include "verify/blocks/bytom_wire.h"
 #include "verify/chain/difficulty.h"
 #include "verify/chain/params.h"
-#include "verify/job/signers_impl.h"
 #include "verify/merkle/trees.h"
+#include "verify/signatures/signers/ed25519_numbers.h"
+#include "verify/signatures/signers/signers_impl.h"
 
 namespace sparkmill::job {
 namespace {
 
 namespace bytom = blocks::bytom;
 using Flaw = BlockPlantKind;
+using signatures::flip_bit;
 
-constexpr std::size_t kKeys = 32;
 constexpr std::uint64_t kCoin = 100'000'000;
 constexpr std::uint64_t kGasPrice = 200;
 constexpr std::uint64_t kLeastFee = 8'000'000;
@@ -60,12 +61,7 @@ struct BytomSamples::Plan {
   std::uint64_t bent_fee = 0;  ///< of it
 };
 
-BytomSamples::BytomSamples(const Hash32& seed, hashes::Kernel& hash) : draw_(seed), hash_(hash), keys_(kKeys) {
-  for (Key& key : keys_) {
-    const Hash32 secret = hash32();
-    crypto_sign_seed_keypair(key.pub.data(), key.secret.data(), secret.data());
-  }
-}
+BytomSamples::BytomSamples(const Hash32& seed, hashes::Kernel& hash) : draw_(seed), hash_(hash) {}
 
 ByteView BytomSamples::hold(BytomDraft& d, Bytes bytes) const { return d.held.emplace_back(std::move(bytes)); }
 
@@ -81,24 +77,22 @@ Bytes BytomSamples::drawn(std::size_t size) {
   return out;
 }
 
-const BytomSamples::Key& BytomSamples::other_key(const Key& than) {
-  for (;;) {
-    const Key& key = any_key();
-    if (&key != &than) return key;
-  }
+const BytomSamples::Key& BytomSamples::new_key() {
+  Key& key = keys_.emplace_back();
+  const Hash32 secret = hash32();
+  crypto_sign_seed_keypair(key.pub.data(), key.secret.data(), secret.data());
+  return key;
 }
 
-Bytes BytomSamples::program_of(const Key& key) {
+Bytes BytomSamples::program_of(ByteView hash) {
   const std::uint8_t head[] = {0x00, 0x14};
-  return joined({head, ripemd160(key.pub)});
+  return joined({ByteView(head), hash});
 }
 
-/// TXSIGHASH keys m n CHECKMULTISIG. Requires distinct keys in `signers`, as many as sign; adds one that does not.
-Bytes BytomSamples::multisig_script(std::vector<const Key*>& signers) {
+/// TXSIGHASH keys m n CHECKMULTISIG: the signers, and a key that does not sign.
+Bytes BytomSamples::multisig_script(const std::vector<const Key*>& signers) {
   std::vector<const Key*> keys = signers;
-  const Key* idle = &any_key();
-  while (std::find(keys.begin(), keys.end(), idle) != keys.end()) idle = &any_key();
-  keys.insert(keys.begin() + static_cast<std::ptrdiff_t>(draw_.below(keys.size() + 1)), idle);
+  keys.insert(keys.begin() + static_cast<std::ptrdiff_t>(draw_.below(keys.size() + 1)), &new_key());
   Bytes out{0xae};
   for (const Key* key : keys) {
     out.push_back(0x20);
@@ -137,7 +131,8 @@ void BytomSamples::add_input(BytomDraft& d, Plan& p, std::size_t tx, const Hash3
   } else {
     input.source = hash32();
     input.position = draw_.below(3);
-    input.program = hold(d, lock.form == Lock::Form::script ? p2wsh(lock.script) : program_of(*lock.signers[0]));
+    input.program =
+        hold(d, lock.form == Lock::Form::script ? p2wsh(lock.script) : program_of(ripemd160(lock.signers[0]->pub)));
   }
   p.locks[tx].push_back(std::move(lock));
 }
@@ -148,7 +143,7 @@ void BytomSamples::add_outputs(BytomDraft& d, std::size_t tx, const Hash32& asse
   for (std::uint64_t left = 1 + draw_.below(most); left > 0; --left) {
     const std::uint64_t part = left == 1 ? amount : 1 + draw_.below(amount / left);
     amount -= part;
-    Bytes program = draw_.below(4) == 0 ? p2wsh(drawn(40)) : program_of(any_key());
+    Bytes program = draw_.below(4) == 0 ? p2wsh(drawn(40)) : program_of(drawn(20));
     d.block.transactions[tx].outputs.push_back({asset, part, hold(d, std::move(program)), {}});
   }
 }
@@ -164,7 +159,7 @@ void BytomSamples::add_transaction(BytomDraft& d, Plan& p, Shape shape) {
     Lock lock = single();
     if (shape == Shape::multisig) {
       lock.form = Lock::Form::script;
-      lock.signers.push_back(&other_key(*lock.signers[0]));
+      lock.signers.push_back(&new_key());
       lock.script = multisig_script(lock.signers);
     }
     add_input(d, p, tx, bytom::kBtm, amount, std::move(lock));
@@ -196,7 +191,7 @@ void BytomSamples::add_coinbase(BytomDraft& d, Plan& p) {
   std::string text(1, '\0');
   text += std::to_string(height);
   input.data = hold(d, Bytes(text.begin(), text.end()));
-  tx.outputs.push_back({bytom::kBtm, bytom::subsidy(height) + p.fees, hold(d, program_of(any_key())), {}});
+  tx.outputs.push_back({bytom::kBtm, bytom::subsidy(height) + p.fees, hold(d, program_of(drawn(20))), {}});
   p.locks[0].emplace_back();
   bend_coinbase(d);
   input.asset = tx.outputs[0].asset;
@@ -209,7 +204,7 @@ void BytomSamples::bend_coinbase(BytomDraft& d) {
   switch (d.flaw.value_or(Flaw::cut)) {
     case Flaw::coinbase_more: output.amount += 1 + draw_.below(1'000); break;
     case Flaw::coinbase_less: output.amount -= 1 + draw_.below(1'000); break;
-    case Flaw::coinbase_two_outputs: tx.outputs.push_back({bytom::kBtm, 0, hold(d, program_of(any_key())), {}}); break;
+    case Flaw::coinbase_two_outputs: tx.outputs.push_back({bytom::kBtm, 0, hold(d, program_of(drawn(20))), {}}); break;
     case Flaw::coinbase_retired: output.program = hold(d, {0x6a}); break;
     case Flaw::coinbase_asset: output.asset = hash32(); break;
     case Flaw::coinbase_data: tx.inputs[0].data = hold(d, drawn(129 + draw_.below(8))); break;
@@ -277,7 +272,7 @@ void BytomSamples::bend_arguments(Flaw flaw, const Lock& lock, std::vector<Bytes
     case Flaw::scalar_bit: flip_bit(first, 32, 63, draw_); break;
     case Flaw::key_bit: flip_bit(arguments[1], 0, 32, draw_); break;
     case Flaw::wrong_message: first = sign(*lock.signers[0], hash32()); break;
-    case Flaw::scalar_plus_order: add_group_order(first); break;
+    case Flaw::scalar_plus_order: signatures::ed25519_numbers::add_order(first.data() + 32); break;
     case Flaw::scalar_top_bits: first[63] |= static_cast<std::uint8_t>(0x20u << draw_.below(3)); break;
     case Flaw::long_signature: first.push_back(static_cast<std::uint8_t>(draw_.u32())); break;
     case Flaw::no_arguments: arguments.clear(); break;
@@ -369,7 +364,7 @@ Result<BytomDraft> BytomSamples::draft(std::optional<Flaw> flaw, const std::opti
       std::vector<Bytes> arguments = arguments_of(lock, sighash);
       failed = failed || lock.fails;
       if (flaw && t == p.bent && i == p.bent_input) {
-        if (flaw == Flaw::wrong_key) arguments[0] = sign(other_key(*lock.signers[0]), sighash);
+        if (flaw == Flaw::wrong_key) arguments[0] = sign(new_key(), sighash);
         bend_arguments(*flaw, lock, arguments);
       }
       Bytes wire;

@@ -53,12 +53,12 @@ class BytomSamples {
   ByteView hold(BytomDraft& d, Bytes bytes) const;
   Hash32 hash32();
   Bytes drawn(std::size_t size);
-  const Key& any_key() { return keys_[draw_.below(keys_.size())]; }
-  const Key& other_key(const Key& than);
-  static Bytes program_of(const Key& key);
-  Bytes multisig_script(std::vector<const Key*>& signers);
+  /// Every input has its own, so that none shows by standing alone that something was done to it.
+  const Key& new_key();
+  static Bytes program_of(ByteView hash);
+  Bytes multisig_script(const std::vector<const Key*>& signers);
   Shape any_shape();
-  Lock single() { return {Lock::Form::single, {&any_key()}, {}, false}; }
+  Lock single() { return {Lock::Form::single, {&new_key()}, {}, false}; }
   void add_input(BytomDraft& d, Plan& p, std::size_t tx, const Hash32& asset, std::uint64_t amount, Lock lock);
   void add_outputs(BytomDraft& d, std::size_t tx, const Hash32& asset, std::uint64_t amount, std::uint64_t most);
   void add_transaction(BytomDraft& d, Plan& p, Shape shape);
@@ -72,7 +72,7 @@ class BytomSamples {
 
   ChaChaWords draw_;
   hashes::Kernel& hash_;
-  std::vector<Key> keys_;
+  std::deque<Key> keys_;
 };
 
 }  // namespace sparkmill::job

@@ -58,7 +58,7 @@ constexpr KindRow kKinds[] = {
      true, split_tensority_check, combine_tensority_check},
     {Kind::verify_batch, "verify.batch", "signatures", kernels::Family::ed25519, open_verify_batch, kVerificationWeight,
      true, split_verify_batch, combine_verify_batch},
-    {Kind::verify_blocks, "verify.blocks", "hashes", kernels::Family::tensority, open_verify_blocks, kHashWeight, true,
+    {Kind::verify_blocks, "verify.blocks", "blocks", kernels::Family::tensority, open_verify_blocks, kHashWeight, true,
      split_verify_blocks, combine_verify_blocks},
 };
 

@@ -11,7 +11,10 @@
 namespace sparkmill::job {
 namespace {
 
+using signatures::Flaw;
 using signatures::ItemList;
+using signatures::Sample;
+using signatures::Signers;
 
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kBadPer = 64;
@@ -20,7 +23,7 @@ constexpr std::uint32_t kItemsPer = 4096;
 constexpr std::size_t kMaxRounds = 64;
 
 struct Planted {
-  SampleItem item;
+  Sample item;
   Plant plant;
 };
 
@@ -37,10 +40,10 @@ Result<std::vector<Planted>> make_plants(Signers& signers, std::uint32_t wanted,
     if (round == kMaxRounds) return fail(Status::internal, "planted items: the policy accepts every kind");
     ItemList list(form);
     std::vector<Planted> made;
-    for (const PlantKind kind : signers.kinds()) {
-      made.push_back({signers.bad(kind), {0, kind, false}});
-      const SampleItem& item = made.back().item;
+    for (const Flaw flaw : signers.flaws()) {
+      SPARKMILL_ASSIGN(Sample item, signers.bad(flaw));
       SPARKMILL_TRY(list.add(item.key, item.signature, item.message));
+      made.push_back({std::move(item), {0, flaw, false}});
     }
     Bytes valid(made.size());
     SPARKMILL_TRY(signatures::verify_on(form, list.view(), {valid, {}, {}, {}}, kernel.get(), stop));
@@ -95,7 +98,7 @@ Result<PlantTable> decode_plant_table(ByteView bytes, std::uint32_t most_items, 
 Bytes encode(const Plants& plants) {
   PlantTable table{plants.items, {}};
   for (const Plant& p : plants.list) {
-    table.list.push_back({p.index, static_cast<std::uint8_t>(p.kind), static_cast<std::uint8_t>(p.valid ? 1 : 0)});
+    table.list.push_back({p.index, static_cast<std::uint8_t>(p.flaw), static_cast<std::uint8_t>(p.valid ? 1 : 0)});
   }
   return encode_plant_table(table);
 }
@@ -103,7 +106,7 @@ Bytes encode(const Plants& plants) {
 Result<Plants> decode_plants(ByteView bytes) {
   SPARKMILL_ASSIGN(const PlantTable table, decode_plant_table(bytes, kMaxBatchItems, 1));
   Plants out{table.items, {}};
-  for (const PlantEntry& e : table.list) out.list.push_back({e.index, static_cast<PlantKind>(e.kind), e.verdict == 1});
+  for (const PlantEntry& e : table.list) out.list.push_back({e.index, static_cast<Flaw>(e.kind), e.verdict == 1});
   return out;
 }
 
@@ -139,8 +142,10 @@ Result<PlantedBatch> plant_batch(Signers& signers, const signatures::Items& real
       Planted& p = plants[static_cast<std::size_t>(who[at])];
       p.plant.index = at;
       out.plants.list.push_back(p.plant);
+      SPARKMILL_TRY(out.items.add(p.item.key, p.item.signature, p.item.message));
+      continue;
     }
-    const SampleItem item = who[at] >= 0 ? plants[static_cast<std::size_t>(who[at])].item : signers.good();
+    SPARKMILL_ASSIGN(const Sample item, signers.good());
     SPARKMILL_TRY(out.items.add(item.key, item.signature, item.message));
   }
   return out;

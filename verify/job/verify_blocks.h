@@ -50,6 +50,7 @@ std::string_view block_reason(Chain chain, std::uint8_t verdict);
 inline std::string_view block_reason(std::uint8_t verdict) { return block_reason(Chain::bytom, verdict); }
 /// The byte of a reason; that of all others where it has none. "valid": 1. Requires a chain that is known here.
 std::uint8_t block_verdict(Chain chain, std::string_view reason);
+std::uint8_t highest_block_verdict(Chain chain);
 
 /// A sealed job with a fresh salt over the blob of these items.
 Job make_blocks_job(std::span<const BlockItem> items, bool evidence, std::uint64_t deadline_unix_ms);

@@ -40,6 +40,7 @@ struct BtnItems {
   std::vector<BtnParams> states;
   std::vector<BtnItem> items;
 };
+/// Requires that items name states that are there.
 Bytes encode_block_items(const BtnItems& items);
 /// Errors: bad_input naming state or item and field: cut off, tag, numbers, a state that is not there, a registered key
 /// that is even or has not 2,048 bits, over a limit (1,024 draws, 4,096 votes and keys of a role, 1 MiB of header, 4

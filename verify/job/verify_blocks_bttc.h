@@ -49,6 +49,7 @@ struct BttcItems {
   std::vector<BttcState> states;
   std::vector<BttcItem> items;
 };
+/// Requires that items name states that are there.
 Bytes encode_block_items(const BttcItems& items);
 /// Errors: bad_input naming state or item and field: cut off, tag, numbers, a state that is not there or of the other
 /// sort, over a limit (512 signatures, 4,096 validators, 1 MiB of data or payload, 2^20 spans and ids, 65,536 states);

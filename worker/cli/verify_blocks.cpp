@@ -2,6 +2,7 @@
 // `sparkmill verify-blocks`: blocks of Bytom, evidence of BTTC and BTN; which of them, the file's first character says.
 #include "worker/cli/verify_blocks.h"
 
+#include "worker/cli/block_job.h"
 #include "worker/cli/command.h"
 #include "worker/cli/offline.h"
 
@@ -23,6 +24,9 @@ constexpr OwnOption kOwn[] = {
     {"threads", "N", "lanes to use (default: all of the device)"},
     {"policy", "NAME", "BTTC: whose rules decide, contract or canonical (default: contract)"},
     {"rule", "NAME", "BTTC: what is counted, count or stake (default: count)"},
+    {"pack", "OUT", "judge nothing; write the items as a blob for jobs of the kind verify.blocks"},
+    {"proof", "OUT", "the file is such a blob: also write a proof that `sparkmill verify` checks"},
+    {"key", "FILE", "key that signs the proof (default: a throw-away key)"},
 };
 constexpr Usage kUsage = {
     "verify-blocks",
@@ -31,7 +35,8 @@ constexpr Usage kUsage = {
     "coinbase), "
     "or consensus evidence of BTTC and BTN as JSON lines (checkpoints, proofs, exits, events; draws, committees, "
     "seals, "
-    "frames). docs/blocks.md and docs/evidence.md tell the forms. A JSON line an item on stdout, with the first "
+    "frames), or a blob that --pack made of either. docs/blocks.md and docs/evidence.md tell the forms. A JSON line an "
+    "item on stdout, with the first "
     "reason. Exit 0: all valid, "
     "11: something is not, 12: stopped, 13: the file or an item of it cannot be read.",
     kOwn,
@@ -59,6 +64,12 @@ Result<int> verify_blocks(const Args& args) {
   }
   const StopToken stop = stop_on_signal();
   SPARKMILL_ASSIGN(const std::unique_ptr<Input> input, Input::open(args.words[0], stop));
+  SPARKMILL_ASSIGN(const bool blob, looks_like_blob(*input));
+  if (blob) return verify_block_job(args, *input, stop);
+  if (args.has("proof") || args.has("key")) {
+    return fail(Status::bad_argument, "--proof and --key are for a file that --pack made",
+                "sparkmill verify-blocks --pack OUT " + args.words[0]);
+  }
   SPARKMILL_ASSIGN(const bool json, looks_like_json(*input));
   const bool bytom = system.empty() ? !json : system == "bytom";
   for (const char* option : {"seed", "utxo", "all", "window"}) {
@@ -67,6 +78,7 @@ Result<int> verify_blocks(const Args& args) {
   for (const char* option : {"policy", "rule"}) {
     if (bytom && args.has(option)) return fail(Status::bad_argument, std::string("--") + option + " is for BTTC");
   }
+  if (args.has("pack")) return pack_blocks(args, *input, !bytom);
   return bytom ? verify_bytom_blocks(args, *input, stop) : verify_evidence(args, *input, stop);
 }
 

@@ -201,18 +201,6 @@ Done print(std::string_view text) {
   return fail(Status::io_error, "stdout does not take the verdicts");
 }
 
-/// The system of an item; an error names the kinds.
-Result<System> system_of(const Json& item, std::uint64_t number) {
-  std::string known;
-  for (const System system : {System::bttc, System::btn}) {
-    if (evidence::is_item(system, item)) return system;
-    known += (known.empty() ? "" : "; ") + std::string(evidence::name(system)) + ":";
-    for (const std::string_view kind : evidence::kinds(system)) known += " " + std::string(kind);
-  }
-  return fail(Status::bad_input, "line " + std::to_string(number) + ": \"kind\" is of no system",
-              "--system NAME, or one of " + known);
-}
-
 /// The system that --system names, or else that of the first line that is an object. Lines before it are counted and
 /// answered here. Nothing: there is no such line.
 Result<std::optional<System>> choose_system(const std::string& wanted, Reader& reader, Totals& totals) {
@@ -224,7 +212,7 @@ Result<std::optional<System>> choose_system(const std::string& wanted, Reader& r
     if (!more) return std::optional<System>();
     const auto item = parse(reader.line(), reader.number());
     if (item) {
-      SPARKMILL_ASSIGN(const System system, system_of(*item, reader.number()));
+      SPARKMILL_ASSIGN(const System system, system_of(*item, "line " + std::to_string(reader.number())));
       return std::optional(system);
     }
     ++totals.items;
@@ -253,11 +241,27 @@ Result<TestedKernel> tested_kernel(Family family, const std::string& backend) {
   return TestedKernel{std::move(kernel), choice.row->id()};
 }
 
+Result<evidence::Options> evidence_options(const Args& args) {
+  evidence::Options options;
+  SPARKMILL_ASSIGN(options.canonical, either(args, "policy", "contract", "canonical"));
+  SPARKMILL_ASSIGN(options.stake, either(args, "rule", "count", "stake"));
+  return options;
+}
+
+Result<System> system_of(const Json& item, const std::string& where) {
+  std::string known;
+  for (const System system : {System::bttc, System::btn}) {
+    if (evidence::is_item(system, item)) return system;
+    known += (known.empty() ? "" : "; ") + std::string(evidence::name(system)) + ":";
+    for (const std::string_view kind : evidence::kinds(system)) known += " " + std::string(kind);
+  }
+  return fail(Status::bad_input, where + ": \"kind\" is of no system", "--system NAME, or one of " + known);
+}
+
 Result<int> verify_evidence(const Args& args, Input& input, const StopToken& stop) {
   const bool quiet = args.has("quiet");
   Rules rules;
-  SPARKMILL_ASSIGN(rules.options.canonical, either(args, "policy", "contract", "canonical"));
-  SPARKMILL_ASSIGN(rules.options.stake, either(args, "rule", "count", "stake"));
+  SPARKMILL_ASSIGN(rules.options, evidence_options(args));
   rules.only_invalid = args.has("invalid");
   Progress progress("verify-blocks", "items", 0, quiet);
   Reader reader(input);
