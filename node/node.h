@@ -32,6 +32,9 @@ struct Settings {
   /// How the credit that is handed out is shared among kinds, "match.h=3,verify.batch=1"; a kind that is not named
   /// counts 1, one with 0 is not made.
   std::string shares;
+  /// Kinds whose answers this node recomputes as a whole before it accepts them, "verify.batch": receipts then say
+  /// "confirmed". Such work costs the node as much as the worker.
+  std::string confirm;
   std::uint32_t job_requests = 1u << 13;
   std::uint32_t job_users = 1u << 13;
   std::uint32_t job_n = 2048;

@@ -43,7 +43,7 @@ std::vector<const signatures::Form*> forms_here() {
     if (!form.family) continue;
     const auto choice = kernels::choose(*form.family, cpu);
     if (!choice || choice->row->backend == kernels::Backend::reference) continue;
-    if (job::make_signers(form, Hash32{})) out.push_back(&form);
+    out.push_back(&form);
   }
   return out;
 }
@@ -89,7 +89,7 @@ Result<MadeAttempt> BatchMaker::make(const Task* again, std::uint64_t index, std
     const bool quick = spec.form->scheme == signatures::Scheme::ed25519;
     spec.items = quick ? items_ : std::max(kMinSignatures, items_ / kSlowSigning);
   }
-  SPARKMILL_ASSIGN(const auto signers, job::make_signers(*spec.form, random_array<32>()));
+  SPARKMILL_ASSIGN(const auto signers, signatures::make_signers(*spec.form, {random_array<32>(), {}}));
   const signatures::ItemList real = real_ones(*spec.form);
   SPARKMILL_ASSIGN(const job::PlantedBatch batch,
                    job::plant_batch(*signers, real.view(), spec.items, random_array<32>(), stop));

@@ -85,6 +85,26 @@ Result<std::map<std::uint16_t, std::uint32_t>> shares_of(const std::string& text
   return out;
 }
 
+/// "verify.batch,verify.blocks". Error: bad_config.
+Result<std::set<job::Kind>> confirmed_kinds(const std::string& text) {
+  std::set<job::Kind> out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const std::string item = text.substr(at, end - at);
+    std::string known;
+    const job::KindRow* kind = nullptr;
+    for (const job::KindRow& row : job::kinds()) {
+      known += (known.empty() ? "" : ", ") + std::string(row.name);
+      if (row.name == item) kind = &row;
+    }
+    if (kind == nullptr)
+      return fail(Status::bad_config, "confirm: \"" + item + "\" is no kind of job", "kinds: " + known);
+    out.insert(kind->kind);
+    at = end + 1;
+  }
+  return out;
+}
+
 GeneratorSettings generator_settings(const Settings& s) {
   GeneratorSettings out;
   out.requests = s.job_requests;
@@ -126,6 +146,7 @@ Done check(const Settings& s) {
   SPARKMILL_TRY(range("queue-ahead", s.queue_ahead, 1, 1'000));
   SPARKMILL_TRY(range("beacon-length", s.beacon_length, 1, 1u << 24));
   if (const auto shares = shares_of(s.shares); !shares) return shares.error();
+  if (const auto kinds = confirmed_kinds(s.confirm); !kinds) return kinds.error();
   return s.generate ? Generator::check(generator_settings(s)) : done();
 }
 
@@ -173,8 +194,9 @@ Done Node::Impl::prepare() {
   SPARKMILL_TRY(prepare_ledger(first_start));
   SPARKMILL_ASSIGN(blobs, BlobStore::open(settings.data / "blobs", settings.blob_limit_bytes));
   SPARKMILL_TRY(match_blobs());
-  SPARKMILL_ASSIGN(checker,
-                   Checker::make(*ledger, *blobs, time, [this](const protocol::Receipt& r) { on_receipt(r); }));
+  SPARKMILL_ASSIGN(const std::set<job::Kind> confirm, confirmed_kinds(settings.confirm));
+  SPARKMILL_ASSIGN(
+      checker, Checker::make(*ledger, *blobs, time, confirm, [this](const protocol::Receipt& r) { on_receipt(r); }));
   if (settings.generate) {
     GeneratorSettings g = generator_settings(settings);
     SPARKMILL_ASSIGN(g.seed, population_seed());

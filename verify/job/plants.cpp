@@ -10,7 +10,10 @@
 namespace sparkmill::job {
 namespace {
 
+using signatures::Flaw;
 using signatures::ItemList;
+using signatures::Sample;
+using signatures::Signers;
 
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kBadPer = 64;
@@ -19,7 +22,7 @@ constexpr std::uint32_t kItemsPer = 4096;
 constexpr std::size_t kMaxRounds = 64;
 
 struct Planted {
-  SampleItem item;
+  Sample item;
   Plant plant;
 };
 
@@ -36,10 +39,10 @@ Result<std::vector<Planted>> make_plants(Signers& signers, std::uint32_t wanted,
     if (round == kMaxRounds) return fail(Status::internal, "planted items: the policy accepts every kind");
     ItemList list(form);
     std::vector<Planted> made;
-    for (const PlantKind kind : signers.kinds()) {
-      made.push_back({signers.bad(kind), {0, kind, false}});
-      const SampleItem& item = made.back().item;
+    for (const Flaw flaw : signers.flaws()) {
+      SPARKMILL_ASSIGN(Sample item, signers.bad(flaw));
       SPARKMILL_TRY(list.add(item.key, item.signature, item.message));
+      made.push_back({std::move(item), {0, flaw, false}});
     }
     Bytes valid(made.size());
     SPARKMILL_TRY(signatures::verify_on(form, list.view(), {valid, {}, {}, {}}, kernel.get(), stop));
@@ -64,7 +67,7 @@ std::uint32_t bad_items_for(std::uint32_t items) {
 Bytes encode(const Plants& plants) {
   ByteWriter w;
   w.u32(kVersion).u32(plants.items).u32(static_cast<std::uint32_t>(plants.list.size()));
-  for (const Plant& p : plants.list) w.u32(p.index).u8(static_cast<std::uint8_t>(p.kind)).u8(p.valid ? 1 : 0);
+  for (const Plant& p : plants.list) w.u32(p.index).u8(static_cast<std::uint8_t>(p.flaw)).u8(p.valid ? 1 : 0);
   return std::move(w).data();
 }
 
@@ -81,7 +84,7 @@ Result<Plants> decode_plants(ByteView bytes) {
   for (std::uint32_t k = 0; k < count; ++k) {
     Plant plant;
     plant.index = r.u32();
-    plant.kind = static_cast<PlantKind>(r.u8());
+    plant.flaw = static_cast<Flaw>(r.u8());
     const std::uint8_t valid = r.u8();
     plant.valid = valid == 1;
     if (valid > 1 || plant.index >= out.items || (k > 0 && plant.index <= out.list.back().index)) {
@@ -124,8 +127,10 @@ Result<PlantedBatch> plant_batch(Signers& signers, const signatures::Items& real
       Planted& p = plants[static_cast<std::size_t>(who[at])];
       p.plant.index = at;
       out.plants.list.push_back(p.plant);
+      SPARKMILL_TRY(out.items.add(p.item.key, p.item.signature, p.item.message));
+      continue;
     }
-    const SampleItem item = who[at] >= 0 ? plants[static_cast<std::size_t>(who[at])].item : signers.good();
+    SPARKMILL_ASSIGN(const Sample item, signers.good());
     SPARKMILL_TRY(out.items.add(item.key, item.signature, item.message));
   }
   return out;

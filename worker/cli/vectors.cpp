@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/file.h"
 #include "worker/cli/args.h"
@@ -27,15 +28,42 @@ constexpr Usage kUsage = {
     kMaxFiles,
     false};
 
+/// Like nlohmann's parse, but an object that names a member twice is an error: the last one would win in silence.
+Result<nlohmann::json> parse(ByteView content) {
+  using Event = nlohmann::json::parse_event_t;
+  std::vector<std::set<std::string>> open;
+  std::string twice;
+  auto root = nlohmann::json::parse(content.begin(), content.end(), [&](int, Event event, nlohmann::json& parsed) {
+    if (event == Event::object_start) open.emplace_back();
+    if (event == Event::object_end) open.pop_back();
+    if (event == Event::key && !open.back().insert(parsed.get<std::string>()).second && twice.empty()) {
+      twice = parsed.get<std::string>();
+    }
+    return true;
+  });
+  if (!twice.empty()) return fail(Status::bad_input, "an object has the member \"" + twice.substr(0, 40) + "\" twice");
+  return root;
+}
+
+/// A file that says nothing is no proof of anything.
+Done check_any(const std::vector<VectorResult>& results) {
+  const bool any = std::any_of(results.begin(), results.end(),
+                               [](const VectorResult& r) { return r.passed + r.failed + r.skipped != 0; });
+  return any ? done() : Done(fail(Status::bad_input, "no case is in it"));
+}
+
 Result<std::vector<VectorResult>> run_file(const std::string& path, const VectorContext& context) {
   SPARKMILL_ASSIGN(const Bytes content, read_file(path, kMaxFileBytes));
   try {
-    const nlohmann::json root = nlohmann::json::parse(content.begin(), content.end());
+    const auto parsed = parse(content);
+    if (!parsed) return fail(Status::bad_input, path + ": " + parsed.error().message);
+    const nlohmann::json& root = *parsed;
     std::string known;
     for (const VectorFormat& format : vector_formats()) {
       if (root.is_object() && format.fits(root)) {
         auto results = format.run(root, context);
-        if (!results) return fail(Status::bad_input, path + ": " + results.error().message, results.error().hint);
+        const Done right = results ? check_any(*results) : Done(results.error());
+        if (!right) return fail(right.error().code, path + ": " + right.error().message, right.error().hint);
         return results;
       }
       known += (known.empty() ? "" : ", ") + std::string(format.name) + " (" + std::string(format.about) + ")";
@@ -62,7 +90,7 @@ int run(const Args& args) {
   context.devices = kernels::discover_devices();
   std::vector<std::vector<std::string>> table{{"FILE", "ROW", "PASSED", "FAILED", "SKIPPED", "REASON"}};
   int exit = 0;
-  unsigned failed = 0;
+  unsigned failed = 0, passed = 0;
   for (const std::string& path : args.words) {
     const auto results = run_file(path, context);
     if (!results) {
@@ -74,10 +102,16 @@ int run(const Args& args) {
       table.push_back(
           {name, r.row, std::to_string(r.passed), std::to_string(r.failed), std::to_string(r.skipped), r.reason});
       failed += r.failed;
+      passed += r.passed;
     }
   }
   if (table.size() > 1) std::fputs(table_text(table, {false, false, true, true, true}).c_str(), stdout);
-  return failed != 0 ? exit_code(Status::mismatch) : exit;
+  if (failed != 0) return exit_code(Status::mismatch);
+  if (exit == 0 && passed == 0 && !context.backend.empty()) {
+    return report("vectors", fail(Status::unsupported, "--backend: the row '" + context.backend + "' ran no case",
+                                  "the table says why"));
+  }
+  return exit;
 }
 
 }  // namespace

@@ -229,11 +229,12 @@ Result<std::vector<Verdict>> check_exits(std::span<const ExitItem> items, hashes
   std::vector<Verdict> verdicts;
   if (trails != nullptr) trails->clear();
   std::size_t next = 0;
-  for (Exit& e : exits) {
+  for (std::size_t i = 0; i < exits.size(); ++i) {
+    Exit& e = exits[i];
     if (!e.refused()) {
       const ExitFacts facts{digests[next++]};
       e.trail.push_back(facts.exit_id);
-      const bool replay = e.state->processed.contains(facts.exit_id);
+      const bool replay = items[i].state->processed.contains(facts.exit_id);
       e.verdict = replay ? Verdict{false, kReplay, {}, facts} : Verdict{true, {}, {}, facts};
     }
     if (trails != nullptr) trails->push_back(std::move(e.trail));

@@ -281,17 +281,14 @@ void set_exit(Task& task, const blocks::Verdict<ExitFacts>& v) {
   if (!v.detail.empty()) task.out["detail"] = v.detail;
 }
 
-/// Each item brings its own state, so this is one batch an item.
 Done run_exit(std::span<Task*> tasks, const Run& run) {
   SPARKMILL_TRY(hash_needed(run.kernels));
   const auto cases =
       decode<ExitCase>(tasks, read_exit, [](Task& task) { set_exit(task, blocks::refused<ExitFacts>("limit")); });
-  for (std::size_t i = 0; i < cases.cases.size(); ++i) {
-    const ByteView payload = cases.cases[i].payload;
-    SPARKMILL_ASSIGN(const auto verdicts,
-                     check_exits(cases.cases[i].state, {&payload, 1}, *run.kernels.hash, run.stop));
-    set_exit(*cases.tasks[i], verdicts[0]);
-  }
+  std::vector<ExitItem> items;
+  for (const ExitCase& c : cases.cases) items.push_back({&c.state, c.payload});
+  SPARKMILL_ASSIGN(const auto verdicts, check_exits(items, *run.kernels.hash, run.stop));
+  for (std::size_t i = 0; i < verdicts.size(); ++i) set_exit(*cases.tasks[i], verdicts[i]);
   return done();
 }
 
