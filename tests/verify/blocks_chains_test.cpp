@@ -118,6 +118,10 @@ TEST_P(VerifyBlocksOf, VectorsAsAJob) {
   ASSERT_GE(s.words.size(), 36u);
   EXPECT_EQ(s.work->family(), s.chain == Chain::bttc ? kernels::Family::secp256k1 : kernels::Family::rsa);
   EXPECT_EQ(s.work->unit(), "signatures");
+  // A unit is paid as one of verify.batch, that of a Bytom block as a Tensority hash.
+  EXPECT_EQ(s.work->microcobble_per_gi_unit(), find_kind(Kind::verify_batch)->credit_microcobble_per_gi_unit);
+  EXPECT_GT(credit_microcobble(*s.work), 0u);
+  EXPECT_LT(credit_microcobble(*s.work), credit_microcobble(*find_kind(Kind::verify_blocks), s.work->units()) / 1000);
   const Outcome outcome = testing::batch_outcome(*s.work, 1u << 20);
   ASSERT_EQ(outcome.answer.size(), 4 + s.words.size());
   std::set<std::string> seen;
