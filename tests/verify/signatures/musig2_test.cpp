@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hex.h"
+#include "kernels/registry.h"
 
 namespace sparkmill::signatures {
 namespace {
@@ -26,6 +27,37 @@ TEST(MuSig2, AggregatesAsBip327Does) {
   EXPECT_EQ(aggregated({kThree, kTwo, kOne}), "6204de8b083426dc6eaf9502d27024d53fc826bf7d2012148a0575435df54b2b");
   EXPECT_EQ(aggregated({kOne, kOne, kOne}), "b436e3bad62b8cd409969a224731c193d051162d8c5ae8b109306127da3aa935");
   EXPECT_EQ(aggregated({kOne, kOne, kTwo, kTwo}), "69bc22bfa5d106306e48a20679de1d7389386124d07571d0d872686028c26a3e");
+}
+
+TEST(MuSig2, ManyListsOnAKernelAreWhatOneIs) {
+  PlainKey off_curve = kOne, odd_head = kTwo, huge = kTwo;
+  off_curve[32] ^= 1;
+  odd_head[0] = 4;
+  std::fill(huge.begin() + 1, huge.end(), 0xff);
+  PlainKey negated = kOne;
+  negated[0] = 3;
+  std::vector<std::vector<PlainKey>> lists = {
+      {kOne, kTwo, kThree}, {kThree, kTwo, kOne}, {kOne, kOne, kOne}, {kOne, kOne, kTwo, kTwo}, {kTwo},     {},
+      {kOne, off_curve},    {odd_head, kOne},     {kOne, huge},       {negated, kOne},          {off_curve}};
+  // Enough for a second call of the kernel.
+  lists.emplace_back(8192, kThree);
+  lists.emplace_back(2, kTwo);
+  kernels::Device cpu;
+  cpu.id = "cpu";
+  const auto choice = kernels::choose(kernels::Family::secp256k1, cpu);
+  ASSERT_TRUE(choice);
+  auto kernel = choice->row->make(cpu);
+  ASSERT_TRUE(kernel);
+  const auto got = aggregate_x_only(lists, dynamic_cast<secp256k1::Kernel&>(**kernel), {});
+  ASSERT_TRUE(got);
+  ASSERT_EQ(got->size(), lists.size());
+  EXPECT_EQ(to_hex(*got->front()), "90539eede565f5d054f32cc0c220126889ed1e5d193baf15aef344fe59d4610c");
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    if (lists[i].size() > 100) continue;  // minutes under the sanitizers
+    const auto one = aggregate_keys(lists[i]);
+    EXPECT_EQ((*got)[i], one ? std::optional(one->x_only()) : std::nullopt) << i;
+  }
+  EXPECT_TRUE((*got)[11].has_value());
 }
 
 TEST(MuSig2, TheSecondDistinctKeyHasFactorOne) {
