@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "verify/job/verify_batch.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "verify/job/items.h"
+#include "verify/signatures/musig2.h"
 
 namespace sparkmill::job {
 namespace {
@@ -108,14 +111,17 @@ std::uint64_t scheme_weight(const Form& form) {
 
 }  // namespace
 
-std::uint64_t item_weight(const Form& form, ByteView message) {
+std::uint64_t item_weight(const Form& form, ByteView message, ByteView before) {
   std::uint64_t weight = scheme_weight(form);
   if (message.size() > kFreeMessageBytes) {
     weight += (message.size() - kFreeMessageBytes + kBlockBytes - 1) / kBlockBytes * kBlockWeight;
   }
-  // Each signer's key is decoded and multiplied by its coefficient.
-  if (form.scheme == Scheme::musig2 && message.size() >= 2) weight += scheme_weight(form) * ByteReader(message).u16();
-  return weight;
+  if (form.scheme != Scheme::musig2 || message.size() < 2) return weight;
+  // Each signer's key is decoded and multiplied by its coefficient, once for votes that come together.
+  const std::size_t signers = ByteReader(message).u16(), list = 2 + signers * sizeof(signatures::PlainKey);
+  const bool again = message.size() >= list && before.size() >= list &&
+                     std::equal(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(list), before.begin());
+  return weight + (again ? 0 : scheme_weight(form) * signers);
 }
 
 Bytes encode_batch_params(const BatchParams& p) {
@@ -173,7 +179,8 @@ Result<std::unique_ptr<Work>> open_verify_batch(const Job& job, BlobSource& blob
   if (list.count() != params.count) return bad("the blob has another number of items than the params say");
   auto in = std::make_shared<Inputs>(job, params, std::move(list));
   for (std::size_t k = 0; k < params.count; ++k) {
-    in->weight.push_back(in->weight.back() + item_weight(*params.form, in->items.message(k)));
+    const ByteView before = k == 0 ? ByteView() : in->items.message(k - 1);
+    in->weight.push_back(in->weight.back() + item_weight(*params.form, in->items.message(k), before));
   }
   return std::unique_ptr<Work>(std::make_unique<BatchWork>(std::move(in), binding));
 }

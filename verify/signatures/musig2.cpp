@@ -174,6 +174,15 @@ Scalar32 key_coefficient(std::span<const PlainKey> keys, const PlainKey& key) {
   return out;
 }
 
+std::vector<Scalar32> key_coefficients(std::span<const PlainKey> keys) {
+  const Coefficients coefficients(keys);
+  std::vector<Scalar32> out(keys.size());
+  for (std::size_t k = 0; k < keys.size(); ++k) {
+    secp256k1::to_big_endian(coefficients.of(keys[k]).number(), out[k].data());
+  }
+  return out;
+}
+
 Result<PublicNonce> aggregate_nonces(std::span<const PublicNonce> nonces) {
   PublicNonce out{};
   for (std::size_t half = 0; half < 2; ++half) {

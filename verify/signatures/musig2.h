@@ -6,6 +6,7 @@
 
 #include <array>
 #include <span>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -37,6 +38,8 @@ void sort_keys(std::span<PlainKey> keys);
 Result<AggregateKey> aggregate_keys(std::span<const PlainKey> keys, std::span<const Tweak> tweaks = {});
 /// KeyAggCoeff: the factor of `key` in the list. Requires a list that is not empty.
 Scalar32 key_coefficient(std::span<const PlainKey> keys, const PlainKey& key);
+/// KeyAggCoeff of every key of the list, in order. Requires a list that is not empty.
+std::vector<Scalar32> key_coefficients(std::span<const PlainKey> keys);
 /// NonceAgg. Error: bad_input naming the signer.
 Result<PublicNonce> aggregate_nonces(std::span<const PublicNonce> nonces);
 

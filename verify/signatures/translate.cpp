@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <string>
 
 #include "kernels/ed25519/ed25519.h"
@@ -13,6 +14,7 @@
 #include "verify/signatures/ecdsa.h"
 #include "verify/signatures/ecvrf.h"
 #include "verify/signatures/musig2.h"
+#include "verify/signatures/musig2_batch.h"
 
 namespace sparkmill::signatures::translate {
 namespace {
@@ -174,12 +176,12 @@ Done recover(const Call& call) {
 Done musig2(const Call& call) {
   SPARKMILL_ASSIGN(auto* kernel, as<secp256k1::Kernel>(call));
   const Items& items = call.items;
-  Bytes keys(items.count * secp256k1::kXOnlyKeyBytes), messages;
+  Bytes messages;
   std::vector<std::uint64_t> offsets{0};
-  std::vector<std::size_t> refused;
-  // Votes of one committee come together: its key is aggregated once.
-  ByteView last_list;
-  std::optional<Hash32> last_key;
+  // Votes of one committee come together: each list is aggregated once.
+  std::vector<ByteView> lists;
+  std::vector<std::size_t> list_of(items.count);
+  std::map<std::string_view, std::size_t> known;
   for (std::size_t i = 0; i < items.count; ++i) {
     ByteReader message(items.message(i));
     const std::size_t signers = message.u16();
@@ -190,26 +192,25 @@ Done musig2(const Call& call) {
                       " bytes does not begin with the keys of " + std::to_string(signers) + " signers",
                   "u16 signers | signers x 33-byte keys | message");
     }
-    if (i == 0 || !std::equal(list.begin(), list.end(), last_list.begin(), last_list.end())) {
-      std::vector<PlainKey> each(signers);
-      for (std::size_t k = 0; k < signers; ++k) std::memcpy(each[k].data(), list.data() + k * 33, 33);
-      const auto aggregate = aggregate_keys(each);
-      last_key = aggregate ? std::optional(aggregate->x_only()) : std::nullopt;
-      last_list = list;
-    }
-    if (last_key) {
-      std::memcpy(keys.data() + i * last_key->size(), last_key->data(), last_key->size());
-    } else {
-      refused.push_back(i);
-    }
+    const auto [place, fresh] = known.emplace(text(list), lists.size());
+    if (fresh) lists.push_back(list);
+    list_of[i] = place->second;
     const ByteView rest = message.bytes(message.left());
     messages.insert(messages.end(), rest.begin(), rest.end());
     offsets.push_back(messages.size());
   }
+  SPARKMILL_ASSIGN(const auto aggregated, aggregate_lists(lists, *kernel, call.stop));
+  Bytes keys(items.count * secp256k1::kXOnlyKeyBytes);
+  for (std::size_t i = 0; i < items.count; ++i) {
+    const auto& key = aggregated[list_of[i]];
+    if (key) std::memcpy(keys.data() + i * key->size(), key->data(), key->size());
+  }
   SPARKMILL_TRY(kernel->verify_vartime(secp256k1::Check::bip340,
                                        {items.count, keys, items.signatures, messages, offsets},
                                        {call.results.valid, call.results.evidence}, call.stop));
-  for (const std::size_t i : refused) refuse(call, i);
+  for (std::size_t i = 0; i < items.count; ++i) {
+    if (!aggregated[list_of[i]]) refuse(call, i);
+  }
   return done();
 }
 
