@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "bench/blocks/blocks.h"
 #include "bench/compare.h"
+#include "bench/kernels/ecvrf.h"
 #include "bench/kernels/ed25519.h"
 #include "bench/kernels/hash.h"
 #include "bench/kernels/match.h"
@@ -194,6 +195,7 @@ int run(const Options& o) {
   register_match(cores);
   register_tensority(cores);
   register_ed25519(cores);
+  register_ecvrf();
   register_secp256k1(cores);
   register_rsa(cores);
   register_hash();

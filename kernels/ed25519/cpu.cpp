@@ -1,47 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CPU rows: a batch cut into chunks, hashes, scalars and verdicts around the inner functions of one ISA. Compiled
 // for the baseline; only what cpu_ops.h lists runs with wider instructions.
-#include <cstdlib>
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 
 #include "kernels/backend/cpu.h"
 #include "kernels/backend/key_cache.h"
-#include "kernels/ed25519/cpu_ops.h"
+#include "kernels/ed25519/cpu_memory.h"
 #include "kernels/ed25519/ed25519.h"
 #include "kernels/ed25519/encoding.h"
 #include "kernels/ed25519/rows.h"
 
 namespace sparkmill::ed25519 {
 namespace {
-
-struct Free {
-  void operator()(void* p) const { std::free(p); }
-};
-
-/// Not written, so that pages come when they are used.
-std::unique_ptr<void, Free> reserve(std::size_t bytes) {
-  constexpr std::size_t kPage = 4096;
-  std::unique_ptr<void, Free> p(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage));
-  if (p == nullptr) throw std::bad_alloc();
-  return p;
-}
-std::unique_ptr<void, Free> allocate(std::size_t bytes) {
-  auto p = reserve(bytes);
-  std::memset(p.get(), 0, bytes);
-  return p;
-}
-
-/// Multiples of B, made once for all kernels of an ISA.
-template <const cpu::Ops& (*kOps)()>
-const std::uint64_t* base_table() {
-  static const std::unique_ptr<void, Free> table = [] {
-    auto made = allocate(kOps().base_table_bytes);
-    kOps().make_base_table(static_cast<std::uint64_t*>(made.get()), allocate(kOps().workspace_bytes).get());
-    return made;
-  }();
-  return static_cast<const std::uint64_t*>(table.get());
-}
 
 constexpr std::size_t kKeyTables = 256;  ///< of 17 KiB each
 constexpr std::size_t kWorthALane = 6;   ///< a table costs what six items of a known key save (README)
@@ -57,9 +30,9 @@ class CpuKernel final : public Kernel {
   CpuKernel(const cpu::Ops& ops, const std::uint64_t* base_table)
       : ops_(ops),
         base_table_(base_table),
-        workspace_(allocate(ops.workspace_bytes)),
-        memory_(allocate(sizeof(Memory))),
-        key_tables_(reserve(kKeyTables * ops.key_table_bytes)),
+        workspace_(cpu::allocate(ops.workspace_bytes)),
+        memory_(cpu::allocate(sizeof(Memory))),
+        key_tables_(cpu::reserve(kKeyTables * ops.key_table_bytes)),
         cache_({kKeyTables, ops.lanes, kWorthALane * ops.lanes}) {}
 
   Done verify_vartime(Policy policy, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
@@ -215,7 +188,7 @@ class CpuKernel final : public Kernel {
 
   const cpu::Ops& ops_;
   const std::uint64_t* base_table_;
-  std::unique_ptr<void, Free> workspace_, memory_, key_tables_;
+  std::unique_ptr<void, cpu::Free> workspace_, memory_, key_tables_;
   kernels::KeyCache cache_;
 };
 
@@ -230,7 +203,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
   const kernels::Probe p = kernels::probe_isa(kIsa);
   if (!p.ok) return fail(Status::unsupported, p.why);
   try {
-    return std::unique_ptr<kernels::Kernel>(std::make_unique<CpuKernel>(kOps(), base_table<kOps>()));
+    return std::unique_ptr<kernels::Kernel>(std::make_unique<CpuKernel>(kOps(), cpu::base_table<kOps>()));
   } catch (const std::bad_alloc&) {
     return fail(Status::internal, "out of memory for an ed25519 kernel");
   }
@@ -238,7 +211,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
 
 template <kernels::Isa kIsa, const cpu::Ops& (*kOps)()>
 kernels::Row row(std::string_view isa, int rank) {
-  return {kernels::Family::ed25519, kernels::Backend::cpu, isa, rank, 1, probe<kIsa>, make<kIsa, kOps>};
+  return {kernels::Family::ed25519, kernels::Backend::cpu, isa, rank, 2, probe<kIsa>, make<kIsa, kOps>};
 }
 
 }  // namespace

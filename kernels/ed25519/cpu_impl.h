@@ -26,6 +26,9 @@ constexpr std::uint64_t kZero[5] = {0, 0, 0, 0, 0};
 constexpr std::uint64_t kOne[5] = {1, 0, 0, 0, 0};
 
 template <class F>
+struct Vrf;
+
+template <class F>
 struct Lanes {
   using V = typename F::V;
   using Fe = typename F::Fe;
@@ -227,15 +230,14 @@ struct Lanes {
 
   // --- tables ---
 
-  /// 0 .. 16 times (x, y), the entries of a lane in one piece.
-  static __attribute__((noinline)) void make_table(std::uint64_t (*table)[kEntriesA][F::kCachedWords], const Fe& x,
-                                                   const Fe& y) {
+  static Point affine(const Fe& x, const Fe& y) { return {x, y, F::constant(kOne), F::mul(x, y)}; }
+  /// 0 .. 16 times p, the entries of a lane in one piece.
+  static __attribute__((noinline)) void make_table(std::uint64_t (*table)[kEntriesA][F::kCachedWords], Point p) {
     const auto put = [&](std::size_t entry, const Cached& c) {
       std::uint64_t* rows[kLanes];
       for (std::size_t l = 0; l < kLanes; ++l) rows[l] = table[l][entry];
       F::put_entry(rows, c.c, 4);
     };
-    Point p = {x, y, F::constant(kOne), F::mul(x, y)};
     put(0, cached(identity()));
     const Cached one = cached(p);
     put(1, one);
@@ -423,8 +425,7 @@ struct Lanes {
     for (std::size_t g = 0; g < kPair; ++g) {
       if (chunk.cofactored) {
         const Fe x = F::difference(F::constant(kZero), w.rx[group + g]);
-        const Point r = {x, w.ry[group + g], F::constant(kOne), F::mul(x, w.ry[group + g])};
-        add_cached(p[g], cached(r), false);
+        add_cached(p[g], cached(affine(x, w.ry[group + g])), false);
         for (int k = 0; k < 3; ++k) double_point(p[g], false);
       }
       w.sum[group + g] = {p[g].x, p[g].y, p[g].z};
@@ -445,7 +446,7 @@ struct Lanes {
         known_ladder(w, g, chunk, base_table);
         continue;
       }
-      for (std::size_t k = 0; k < kPair; ++k) make_table(w.table[k], w.x[g + k], w.y[g + k]);
+      for (std::size_t k = 0; k < kPair; ++k) make_table(w.table[k], affine(w.x[g + k], w.y[g + k]));
       ladder(w, g, chunk, base_table);
     }
     if (!chunk.cofactored || chunk.schedule->pause >= 0)
@@ -471,16 +472,29 @@ struct Lanes {
     decode(chunk.key, 0, true, w.x, w.y, w.a_good);
     const unsigned good = F::bits_of(w.a_good[0]);
     for (std::size_t l = 0; l < kLanes; ++l) chunk.a_decoded[l] = good >> l & 1;
-    const Point p = {w.x[0], w.y[0], F::constant(kOne), F::mul(w.x[0], w.y[0])};
-    make_rows(w, p, kEntriesA, kRowsA, kTurnsA, kWindowA, table);
+    make_rows(w, affine(w.x[0], w.y[0]), kEntriesA, kRowsA, kTurnsA, kWindowA, table);
   }
   /// Of B; all lanes work the same multiples and write the same entries. Row 0 is the whole of the plain ladder's.
   static void make_base_table(std::uint64_t* table, void* workspace) {
     const Fe x = F::constant(kBaseX), y = F::constant(kBaseY);
     std::uint64_t* tables[kLanes];
     for (std::size_t l = 0; l < kLanes; ++l) tables[l] = table;
-    make_rows(*static_cast<Workspace*>(workspace), {x, y, F::constant(kOne), F::mul(x, y)}, kEntriesB, kRowsB, kTurnsB,
-              kWindowB, tables);
+    make_rows(*static_cast<Workspace*>(workspace), affine(x, y), kEntriesB, kRowsB, kTurnsB, kWindowB, tables);
+  }
+
+  static void decode_all(const std::uint64_t (*word)[kChunk], std::size_t count, std::uint64_t (*x)[kChunk],
+                         std::uint8_t* good) {
+    for (std::size_t g = 0; g * kLanes < count; g += kDecode) {
+      Fe px[kDecode], py[kDecode];
+      Mask is_point[kDecode];
+      decode(word, g, false, px, py, is_point);
+      for (std::size_t k = 0; k < kDecode; ++k) {
+        V w[4];
+        F::packed(F::frozen(px[k]), w);
+        for (std::size_t part = 0; part < 4; ++part) F::store(x[part] + (g + k) * kLanes, w[part]);
+        for (std::size_t l = 0; l < kLanes; ++l) good[(g + k) * kLanes + l] = F::bits_of(is_point[k]) >> l & 1;
+      }
+    }
   }
 
   static Ops ops(const char* isa) {
@@ -493,9 +507,14 @@ struct Lanes {
             kRowsA * kRowWordsA * sizeof(std::uint64_t),
             make_key_tables,
             Sha512Lanes<F>::run,
-            verify};
+            verify,
+            decode_all,
+            sizeof(typename Vrf<F>::Workspace),
+            Vrf<F>::run};
   }
 };
 
 }  // namespace
 }  // namespace sparkmill::ed25519::cpu
+
+#include "kernels/ed25519/vrf_impl.h"

@@ -53,7 +53,24 @@ struct Chunk {
   std::uint8_t r_decoded[kChunk];                 ///< written when cofactored
 };
 
-/// One message of many: SHA-512(R || A || M).
+/// A chunk of ECVRF proofs, in the same order of lanes: U = sB - cY, V = sH - c Gamma.
+struct VrfChunk {
+  std::size_t count = 0;
+  bool elligator = false;                    ///< h[0] is the field element that ELL2 maps; else h is x and y
+  alignas(64) std::uint64_t key[4][kChunk];  ///< Y
+  alignas(64) std::uint64_t gamma[4][kChunk];
+  alignas(64) std::uint64_t h[2][4][kChunk];  ///< what H is eight times of
+  std::int16_t s[kChunk * kDigitsA];          ///< digits as in Chunk
+  std::int16_t c[kChunk * kDigitsA];          ///< the first kDigitsC are read
+  std::int16_t s_base[kChunk * kDigitsB];
+  // Out.
+  enum : std::size_t { kH, kEightGamma, kU, kV, kPoints };
+  alignas(64) std::uint64_t point[kPoints][4][kChunk];  ///< encoded
+  std::uint8_t key_decoded[kChunk], gamma_decoded[kChunk];
+};
+inline constexpr std::size_t kDigitsC = 26;  ///< of 128 bits
+
+/// One message of many: SHA-512(R || A || M), or of M alone where r is null.
 struct HashJob {
   const std::uint8_t* r;
   const std::uint8_t* a;
@@ -76,6 +93,11 @@ struct Ops {
   void (*make_key_tables)(Chunk& chunk, std::uint64_t* const* table, void* workspace);
   void (*hash)(HashJob* jobs, std::size_t count);
   void (*verify)(Chunk& chunk, const std::uint64_t* base_table, void* workspace);
+  /// x of the points encoded in `word`, below p, and which are points.
+  void (*decode)(const std::uint64_t (*word)[kChunk], std::size_t count, std::uint64_t (*x)[kChunk],
+                 std::uint8_t* good);
+  std::size_t vrf_workspace_bytes;
+  void (*vrf)(VrfChunk& chunk, const std::uint64_t* base_table, void* workspace);
 };
 
 const Ops& avx2_ops();

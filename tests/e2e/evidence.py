@@ -225,6 +225,50 @@ def check_odd_input(folder):
     check_signal(bytom.encode() + b"\n")
 
 
+def check_jobs(folder):
+    """Blobs for jobs say what the lines said; a proof of one holds for that blob alone, and as it was written."""
+    bytom = json.loads((VECTORS / "bytom_blocks.json").read_text())
+    by_name = {c["name"]: c for c in bytom["cases"]}
+    names = bytom["windows"][1]["blocks"]
+    hexes = "\n".join(by_name[n]["hex"] for n in names)
+    paid = {"bttc": ("bttc_checkpoint.json", ("checkpoint", "exit")), "btn": ("btn_seal.json", ("block", "equivocation"))}
+    blobs, proofs = [], []
+    for system, (name, kinds) in paid.items():
+        items = [c for c in cases(name) if c["kind"] in kinds]
+        lines, blob, proof = (folder / (system + end) for end in (".jsonl", ".smbk", ".proof"))
+        lines.write_text(as_lines(items))
+        for options in ((), ("--policy", "canonical", "--rule", "stake")):
+            options = options if system == "bttc" else ()
+            run("verify-blocks", "--pack", blob, "--quiet", *options, lines, code=0)
+            said = [json.loads(line) for line in run("verify-blocks", *options, lines, code=11).stdout.splitlines()]
+            done = run("verify-blocks", "--proof", proof, "--threads", "2", blob, code=11)
+            verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+            demand(len(verdicts) == len(items), system + ": verdicts are missing")
+            for line, verdict in zip(said, verdicts):
+                unsealed = verdict["reason"] == "unsealed"  # nothing wrong, and no joint seal
+                demand(verdict["ok"] == line["ok"] or unsealed, "%s item %d: %s" % (system, verdict["item"], verdict))
+                demand(unsealed or verdict["reason"] == line["reason"], "%s item %d: %s" % (system, verdict["item"], verdict))
+        blobs.append(blob)
+        proofs.append(proof)
+        demand("accepted" in run("verify", proof, "--blob", blob, code=0).stdout, system + ": the proof is not accepted")
+    text, blob, proof = folder / "bytom.txt", folder / "bytom.smbk", folder / "bytom.proof"
+    text.write_text("seed %s\n%s\n" % (by_name[names[0]]["context"]["seed"], hexes))
+    run("verify-blocks", "--pack", blob, text, code=0)
+    run("verify-blocks", "--proof", proof, blob, code=0)
+    demand("accepted" in run("verify", proof, "--blob", blob, code=0).stdout, "bytom: the proof is not accepted")
+    demand("wrong_inputs" in run("verify", proofs[0], "--blob", blobs[1], code=11).stdout, "a proof of another blob")
+    bent = folder / "bent"
+    whole = proofs[0].read_bytes()
+    bent.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
+    demand("bad_signature" in run("verify", bent, "--blob", blobs[0], code=11).stdout, "a bent proof")
+    bent.write_bytes(blobs[0].read_bytes()[:-1])
+    demand("item 110: " in run("verify-blocks", bent, code=13).stderr, "a blob that was cut")
+    for args, words in ((("--pack", bent, "--system", "bttc", folder / "btn.jsonl"), "line 1: kind 'block' is no item"),
+                        (("--proof", bent, text), "--pack"), (("--rule", "count", blobs[0]), "packed blob")):
+        done = run("verify-blocks", *args)
+        demand(done.returncode in (2, 13) and words in done.stderr, "%s: %s" % (args, done.stderr))
+
+
 def main():
     check_file("bttc_checkpoint.json", bttc_column)
     check_file("btn_seal.json", btn_column)
@@ -233,6 +277,7 @@ def main():
         check_signing(pathlib.Path(folder))
         check_stream(pathlib.Path(folder))
         check_odd_input(pathlib.Path(folder))
+        check_jobs(pathlib.Path(folder))
     print("evidence: all as the vectors say")
 
 

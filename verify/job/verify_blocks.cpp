@@ -22,7 +22,7 @@ const ChainRow* find_chain(Chain chain) {
        decode_bytom_list},
       {Chain::bttc, "bttc", kernels::Family::secp256k1, "signatures", kSignatureWeight, 1u << 15, kBttcWords,
        decode_bttc_list},
-      {Chain::btn, "btn", kernels::Family::rsa, "signatures", kSignatureWeight, 1u << 14, kBtnWords, decode_btn_list},
+      {Chain::btn, "btn", kernels::Family::rsa, "signatures", kSignatureWeight, 1u << 13, kBtnWords, decode_btn_list},
   };
   for (const ChainRow& row : kRows) {
     if (row.chain == chain) return &row;

@@ -51,7 +51,8 @@ constexpr std::string_view kWords[] = {"",
 constexpr std::uint64_t kWeightOfUnit = 64;
 constexpr std::uint64_t kItemWeight = 16;     // reading, and the fold
 constexpr std::uint64_t kRecoverWeight = 76;  // with the hash of its key
-constexpr std::uint64_t kKeccakWeight = 2;    // a permutation, 136 bytes
+constexpr std::uint64_t kExitWeight = 24;
+constexpr std::uint64_t kKeccakWeight = 3;  // a permutation, 136 bytes
 constexpr std::size_t kKeccakBytes = 136;
 
 std::uint64_t units_of(std::uint64_t weight) { return (kItemWeight + weight + kWeightOfUnit - 1) / kWeightOfUnit; }
@@ -246,7 +247,7 @@ class BttcList final : public BlockList {
   std::uint64_t units(std::size_t index) const override {
     if (const auto* e = std::get_if<BttcExit>(&in_.items[index])) {
       // Trie nodes are most of a payload; the block's path has as many permutations as siblings.
-      return units_of(kKeccakWeight * (keccaks(e->payload.size()) + e->payload.size() / kKeccakBytes));
+      return units_of(kExitWeight + kKeccakWeight * (keccaks(e->payload.size()) + e->payload.size() / kKeccakBytes));
     }
     const auto& c = std::get<BttcCheckpoint>(in_.items[index]);
     const auto asked = std::count_if(c.signatures.begin(), c.signatures.end(), bttc::reaches_recovery);

@@ -14,7 +14,6 @@
 #include "verify/signatures/ecdsa.h"
 #include "verify/signatures/ecvrf.h"
 #include "verify/signatures/musig2.h"
-#include "verify/signatures/musig2_batch.h"
 
 namespace sparkmill::signatures::translate {
 namespace {
@@ -176,11 +175,11 @@ Done recover(const Call& call) {
 Done musig2(const Call& call) {
   SPARKMILL_ASSIGN(auto* kernel, as<secp256k1::Kernel>(call));
   const Items& items = call.items;
-  Bytes messages;
+  Bytes keys(items.count * secp256k1::kXOnlyKeyBytes), messages;
   std::vector<std::uint64_t> offsets{0};
-  // Votes of one committee come together: each list is aggregated once.
-  std::vector<ByteView> lists;
-  std::vector<std::size_t> list_of(items.count);
+  // Many votes are of one committee: each list is aggregated once.
+  std::vector<std::vector<PlainKey>> lists;
+  std::vector<std::size_t> whose;  // the list of an item
   std::map<std::string_view, std::size_t> known;
   for (std::size_t i = 0; i < items.count; ++i) {
     ByteReader message(items.message(i));
@@ -192,30 +191,37 @@ Done musig2(const Call& call) {
                       " bytes does not begin with the keys of " + std::to_string(signers) + " signers",
                   "u16 signers | signers x 33-byte keys | message");
     }
-    const auto [place, fresh] = known.emplace(text(list), lists.size());
-    if (fresh) lists.push_back(list);
-    list_of[i] = place->second;
+    const auto [at, fresh] = known.emplace(text(list), lists.size());
+    if (fresh) std::memcpy(lists.emplace_back(signers).data(), list.data(), list.size());
+    whose.push_back(at->second);
     const ByteView rest = message.bytes(message.left());
     messages.insert(messages.end(), rest.begin(), rest.end());
     offsets.push_back(messages.size());
   }
-  SPARKMILL_ASSIGN(const auto aggregated, aggregate_lists(lists, *kernel, call.stop));
-  Bytes keys(items.count * secp256k1::kXOnlyKeyBytes);
+  SPARKMILL_ASSIGN(const auto aggregates, aggregate_x_only(lists, *kernel, call.stop));
+  std::vector<std::size_t> refused;
   for (std::size_t i = 0; i < items.count; ++i) {
-    const auto& key = aggregated[list_of[i]];
+    const std::optional<Hash32>& key = aggregates[whose[i]];
     if (key) std::memcpy(keys.data() + i * key->size(), key->data(), key->size());
+    if (!key) refused.push_back(i);
   }
   SPARKMILL_TRY(kernel->verify_vartime(secp256k1::Check::bip340,
                                        {items.count, keys, items.signatures, messages, offsets},
                                        {call.results.valid, call.results.evidence}, call.stop));
-  for (std::size_t i = 0; i < items.count; ++i) {
-    if (!aggregated[list_of[i]]) refuse(call, i);
-  }
+  for (const std::size_t i : refused) refuse(call, i);
   return done();
 }
 
 Done ecvrf(const Call& call) {
   const VrfSuite suite = call.form.policy == 1 ? VrfSuite::tai : VrfSuite::ell2;
+  // One a thread: an instance serves one thread at a time. nullptr: this processor has no lanes for it.
+  thread_local const std::unique_ptr<ed25519::VrfKernel> lanes = ed25519::make_vrf_kernel();
+  if (lanes != nullptr) {
+    const Items& items = call.items;
+    return lanes->verify_vartime(suite,
+                                 {items.count, items.keys, items.signatures, items.messages, items.message_offsets},
+                                 {call.results.valid, call.results.evidence, call.results.outputs}, call.stop);
+  }
   for (std::size_t i = 0; i < call.items.count; ++i) {
     if (call.stop.stop_requested()) return fail(Status::cancelled, "stopped");
     VrfEvidence evidence{};

@@ -8,7 +8,6 @@
 #include "base/hex.h"
 #include "kernels/registry.h"
 #include "kernels/secp256k1/reference.h"
-#include "verify/signatures/musig2_batch.h"
 
 namespace sparkmill::signatures {
 namespace {
@@ -52,16 +51,12 @@ TEST(MuSig2, ListsOnEveryRowAsOnTheHost) {
   past.fill(0xff);
   past[0] = 2;
   for (const PlainKey& key : {bad_head, no_point, order, past}) pool.push_back(key);
-  std::vector<Bytes> lists;
-  for (int k = 0; k < 60; ++k) {
-    Bytes list;
+  std::vector<std::vector<PlainKey>> lists(60);
+  for (std::vector<PlainKey>& list : lists) {
     for (std::uint64_t n = 1 + draw.below(5); n > 0; --n) {
-      const PlainKey& key = pool[draw.below(draw.below(3) == 0 ? pool.size() : 6)];
-      list.insert(list.end(), key.begin(), key.end());
+      list.push_back(pool[draw.below(draw.below(3) == 0 ? pool.size() : 6)]);
     }
-    lists.push_back(std::move(list));
   }
-  const std::vector<ByteView> views(lists.begin(), lists.end());
   kernels::Device cpu;
   cpu.id = "cpu";
   std::size_t none = 0;
@@ -70,12 +65,10 @@ TEST(MuSig2, ListsOnEveryRowAsOnTheHost) {
     if (row == nullptr || !row->probe(cpu).ok) continue;
     const auto made = row->make(cpu);
     ASSERT_TRUE(made.ok());
-    const auto got = aggregate_lists(views, dynamic_cast<secp256k1::Kernel&>(**made), {});
+    const auto got = aggregate_x_only(lists, dynamic_cast<secp256k1::Kernel&>(**made), {});
     ASSERT_TRUE(got.ok()) << got.error().message;
     for (std::size_t k = 0; k < lists.size(); ++k) {
-      std::vector<PlainKey> keys(lists[k].size() / 33);
-      for (std::size_t i = 0; i < keys.size(); ++i) std::copy_n(lists[k].begin() + 33 * i, 33, keys[i].begin());
-      const auto want = aggregate_keys(keys);
+      const auto want = aggregate_keys(lists[k]);
       ASSERT_EQ((*got)[k].has_value(), want.ok()) << name << ", list " << k;
       none += want.ok() ? 0 : 1;
       if (want) {
@@ -84,6 +77,37 @@ TEST(MuSig2, ListsOnEveryRowAsOnTheHost) {
     }
   }
   EXPECT_GT(none, 5u);
+}
+
+TEST(MuSig2, ManyListsOnAKernelAreWhatOneIs) {
+  PlainKey off_curve = kOne, odd_head = kTwo, huge = kTwo;
+  off_curve[32] ^= 1;
+  odd_head[0] = 4;
+  std::fill(huge.begin() + 1, huge.end(), 0xff);
+  PlainKey negated = kOne;
+  negated[0] = 3;
+  std::vector<std::vector<PlainKey>> lists = {
+      {kOne, kTwo, kThree}, {kThree, kTwo, kOne}, {kOne, kOne, kOne}, {kOne, kOne, kTwo, kTwo}, {kTwo},     {},
+      {kOne, off_curve},    {odd_head, kOne},     {kOne, huge},       {negated, kOne},          {off_curve}};
+  // Enough for a second call of the kernel.
+  lists.emplace_back(8192, kThree);
+  lists.emplace_back(2, kTwo);
+  kernels::Device cpu;
+  cpu.id = "cpu";
+  const auto choice = kernels::choose(kernels::Family::secp256k1, cpu);
+  ASSERT_TRUE(choice);
+  auto kernel = choice->row->make(cpu);
+  ASSERT_TRUE(kernel);
+  const auto got = aggregate_x_only(lists, dynamic_cast<secp256k1::Kernel&>(**kernel), {});
+  ASSERT_TRUE(got);
+  ASSERT_EQ(got->size(), lists.size());
+  EXPECT_EQ(to_hex(*got->front()), "90539eede565f5d054f32cc0c220126889ed1e5d193baf15aef344fe59d4610c");
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    if (lists[i].size() > 100) continue;  // minutes under the sanitizers
+    const auto one = aggregate_keys(lists[i]);
+    EXPECT_EQ((*got)[i], one ? std::optional(one->x_only()) : std::nullopt) << i;
+  }
+  EXPECT_TRUE((*got)[11].has_value());
 }
 
 TEST(MuSig2, TheSecondDistinctKeyHasFactorOne) {

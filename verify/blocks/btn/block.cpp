@@ -232,7 +232,7 @@ Result<std::vector<Verdict>> check_blocks(std::span<const BlockItem> items, cons
 }
 
 std::size_t signatures_asked(const BlockRules& rules, const Block& block) {
-  SignatureTable table;
+  SignatureTable table(SignatureTable::Keep::nothing);
   collect(rules, block, table);
   std::size_t asked = 0;
   for (std::size_t k = 0; k < table.size(); ++k) asked += table.asked(k) ? 1 : 0;

@@ -105,6 +105,7 @@ std::size_t SignatureTable::add(ByteView n, ByteView message, ByteView signature
     return rows_.size() - 1;
   }
   rows_.push_back(offsets_.size() - 1);
+  if (keep_ == Keep::nothing) return rows_.size() - 1;
   keys_.insert(keys_.end(), n.begin(), n.end());
   messages_.insert(messages_.end(), message.begin(), message.end());
   offsets_.push_back(messages_.size());

@@ -77,6 +77,11 @@ struct Checked {
 /// Signatures of many items, for one run.
 class SignatureTable {
  public:
+  enum class Keep : std::uint8_t {
+    all,
+    nothing  ///< only which entries would be asked; run() is not for it
+  };
+  explicit SignatureTable(Keep keep = Keep::all) : keep_(keep) {}
   /// Returns the index of the result. A key or signature that is not 256 bytes is invalid without the kernel.
   std::size_t add(ByteView n, ByteView message, ByteView signature);
   std::size_t size() const { return rows_.size(); }
@@ -88,6 +93,7 @@ class SignatureTable {
 
  private:
   static constexpr std::size_t kNone = ~std::size_t{0};
+  Keep keep_;
   std::vector<std::size_t> rows_;  ///< row of the batch, or kNone
   Bytes keys_, messages_, signatures_;
   std::vector<std::uint64_t> offsets_{0};

@@ -13,7 +13,7 @@ OwnedDraw read_draw(const Fields& f) {
 std::vector<OwnedDraw> read_draws(const Fields& f) {
   std::vector<OwnedDraw> draws;
   for (const Json& d : f.list("draws", kMaxDraws)) {
-    draws.push_back(read_draw({d, f.path("draws") + "[" + std::to_string(draws.size()) + "]"}));
+    draws.push_back(read_draw({d, f, "draws", draws.size()}));
   }
   return draws;
 }
@@ -57,7 +57,7 @@ BlockCase read_btn_block(const Fields& f) {
   const bool sealed = f.has("seal");
   if (sealed) c.owned.push_back(read_draw(f.object("seal")));
   for (const Json& v : f.list("votes", kMaxVotes)) {
-    const Fields one(v, f.path("votes") + "[" + std::to_string(c.block.votes.size()) + "]");
+    const Fields one(v, f, "votes", c.block.votes.size());
     c.owned.push_back({one.bytes("n", kMaxKeyText), 0, one.bytes("sig", kMaxKeyText)});
     c.block.votes.emplace_back();
   }

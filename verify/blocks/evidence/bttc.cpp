@@ -98,7 +98,7 @@ Done run_recover(std::span<Task*> tasks, const Run& run) {
   const auto cases = decode<RecoverCase>(
       tasks,
       [](const Fields& f) {
-        return RecoverCase{f.array<32>("hash"), read_words(f.at("sig"), f.path("sig"))};
+        return RecoverCase{f.array<32>("hash"), read_words(f.at("sig"), [&] { return f.path("sig"); })};
       },
       limit_verdict);
   std::vector<Hash32> hashes;

@@ -15,10 +15,16 @@ Amount read_amount(const Fields& f, const char* field) {
   return *value;
 }
 
-SignatureWords read_words(const Json& list, const std::string& what) {
-  if (!list.is_array() || list.size() != 3) throw Malformed{what + " is no list of three words"};
-  return {Fields::hex_array<32>(list[0], what), Fields::hex_array<32>(list[1], what),
-          Fields::hex_array<32>(list[2], what)};
+SignatureWords read_words(const Json& list, const std::function<std::string()>& what) {
+  SignatureWords out;
+  const bool three = list.is_array() && list.size() == 3;
+  if (three && Fields::plain_hex(list[0], out.r) && Fields::plain_hex(list[1], out.s) &&
+      Fields::plain_hex(list[2], out.v)) {
+    return out;
+  }
+  if (!three) throw Malformed{what() + " is no list of three words"};
+  return {Fields::hex_array<32>(list[0], what()), Fields::hex_array<32>(list[1], what()),
+          Fields::hex_array<32>(list[2], what())};
 }
 
 namespace {
@@ -34,7 +40,7 @@ CheckpointCase read_checkpoint(const Fields& f) {
   CheckpointCase c;
   const Fields s = f.object("state");
   for (const Json& v : s.list("validators", kMaxValidators)) {
-    const Fields one(v, s.path("validators") + "[" + std::to_string(c.validators.size()) + "]");
+    const Fields one(v, s, "validators", c.validators.size());
     c.validators.push_back({one.array<20>("signer"), read_amount(one, "amount"), read_amount(one, "delegated"),
                             standing(one), one.integer("deactivation_epoch")});
   }
@@ -45,7 +51,8 @@ CheckpointCase read_checkpoint(const Fields& f) {
   c.state.total_stake = read_amount(s, "total_stake");
   c.data = f.bytes("data", kMaxDataBytes);
   for (const Json& sig : f.list("sigs", kMaxSignatures)) {
-    c.signatures.push_back(read_words(sig, f.path("sigs") + "[" + std::to_string(c.signatures.size()) + "]"));
+    c.signatures.push_back(
+        read_words(sig, [&] { return f.path("sigs") + "[" + std::to_string(c.signatures.size()) + "]"; }));
   }
   return c;
 }

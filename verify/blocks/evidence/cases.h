@@ -18,7 +18,7 @@ inline constexpr std::uint64_t kMaxU32 = 0xffffffff;  ///< for integers of 32 bi
 
 bttc::Amount read_amount(const Fields& f, const char* field);
 /// [r, s, v]
-bttc::SignatureWords read_words(const Json& list, const std::string& what);
+bttc::SignatureWords read_words(const Json& list, const std::function<std::string()>& what);
 
 struct CheckpointCase {
   std::vector<bttc::Validator> validators;
