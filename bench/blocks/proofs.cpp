@@ -9,8 +9,8 @@
 #include "verify/merkle/trees.h"
 #include "verify/signatures/batch.h"
 #include "verify/signatures/ecvrf.h"
-#include "verify/signatures/generate.h"
 #include "verify/signatures/musig2.h"
+#include "verify/signatures/signers/generate.h"
 
 namespace sparkmill::bench {
 namespace {
