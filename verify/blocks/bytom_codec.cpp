@@ -23,6 +23,8 @@ struct Trouble {
   std::string what;
   Status status = Status::ok;
   bool canonical = true;
+  /// Set where the bytes can be read on and cannot be judged: then a later byte may still be plainly wrong.
+  std::string unsupported;
 };
 
 /// Reads field after field and never past its own end; after the first trouble everything is zero and empty.
@@ -34,12 +36,24 @@ class Reader {
   bool empty() const { return in_.empty(); }
   const std::uint8_t* where() const { return in_.data(); }
 
-  void wrong(std::string what, Status status = Status::bad_input) {
+  void wrong(std::string what) {
     if (!ok()) return;
     trouble_->at = static_cast<std::size_t>(in_.data() - trouble_->start);
     trouble_->what = std::move(what);
-    trouble_->status = status;
+    trouble_->status = Status::bad_input;
     in_ = {};
+  }
+  /// Refused when the rest turns out to be readable.
+  void unsupported(std::string what) {
+    if (!ok() || !trouble_->unsupported.empty()) return;
+    trouble_->at = static_cast<std::size_t>(in_.data() - trouble_->start);
+    trouble_->unsupported = std::move(what);
+  }
+  void end() {
+    if (ok() && !empty()) wrong("bytes follow it");
+    if (!ok() || trouble_->unsupported.empty()) return;
+    trouble_->what = trouble_->unsupported;
+    trouble_->status = Status::unsupported;
   }
   ByteView bytes(std::uint64_t n, const char* field) {
     if (n > in_.size()) wrong(std::string("the bytes end within ") + field);
@@ -102,10 +116,10 @@ void must_be_one(Reader& in, std::uint64_t version, const char* field) {
   if (version != 1) in.wrong(std::string(field) + " is " + std::to_string(version) + ", not 1");
 }
 
-void must_be_known(Reader& in, std::uint64_t asset_version) {
-  if (asset_version != 1) {
-    in.wrong("asset version " + std::to_string(asset_version) + ": only 1 can be judged", Status::unsupported);
-  }
+/// Of other versions the strings are opaque.
+bool known_version(Reader& in, std::uint64_t asset_version) {
+  if (asset_version != 1) in.unsupported("asset version " + std::to_string(asset_version) + ": only 1 can be judged");
+  return asset_version == 1;
 }
 
 void read_issuance(Input& input, Reader& commitment, Reader& witness) {
@@ -136,7 +150,11 @@ void read_spend(Input& input, Reader& commitment, Reader& witness) {
 
 Input read_input(Reader& in) {
   Input input;
-  must_be_known(in, in.varint("asset version"));
+  if (!known_version(in, in.varint("asset version"))) {
+    in.string("input commitment");
+    in.string("input witness");
+    return input;
+  }
   Reader commitment = in.inner("input commitment");
   const std::uint8_t type = commitment.byte("input type");
   if (type > static_cast<std::uint8_t>(InputType::coinbase)) commitment.wrong("input type " + std::to_string(type));
@@ -158,7 +176,11 @@ Input read_input(Reader& in) {
 
 Output read_output(Reader& in, bool& witness_empty) {
   Output output;
-  must_be_known(in, in.varint("asset version"));
+  if (!known_version(in, in.varint("asset version"))) {
+    in.string("output commitment");
+    in.string("output witness");
+    return output;
+  }
   Reader commitment = in.inner("output commitment");
   output.asset = commitment.hash("asset");
   output.amount = commitment.varint("amount");
@@ -181,7 +203,7 @@ Transaction read_transaction(Reader& in, Trouble& trouble) {
   for (std::uint32_t left = in.count("number of inputs"); left > 0 && in.ok(); --left) {
     tx.inputs.push_back(read_input(in));
     coinbases += tx.inputs.back().type == InputType::coinbase ? 1 : 0;
-    if (coinbases > 1) in.wrong("a second coinbase input in a transaction", Status::unsupported);
+    if (coinbases > 1) in.unsupported("a second coinbase input in a transaction");
   }
   for (std::uint32_t left = in.count("number of outputs"); left > 0 && in.ok(); --left) {
     bool witness_empty = true;
@@ -299,7 +321,7 @@ std::string_view name(InputType type) {
 
 std::vector<ByteView> Arguments::items(std::uint32_t most) const {
   std::vector<ByteView> out;
-  Trouble trouble{wire.data(), 0, {}, Status::ok, true};
+  Trouble trouble{wire.data(), 0, {}, Status::ok, true, {}};
   Reader in(wire, trouble);
   for (std::uint32_t k = 0; k < std::min(count, most) && in.ok(); ++k) out.push_back(in.string("argument"));
   return out;
@@ -314,7 +336,7 @@ Hash32 asset_id(std::uint64_t vm_version, ByteView program, ByteView definition)
 
 Result<Block> decode(ByteView bytes) {
   SPARKMILL_TRY(size_fits(bytes, "block"));
-  Trouble trouble{bytes.data(), 0, {}, Status::ok, true};
+  Trouble trouble{bytes.data(), 0, {}, Status::ok, true, {}};
   Reader in(bytes, trouble);
   Block block;
   const std::uint8_t flag = in.byte("block flag");
@@ -325,7 +347,7 @@ Result<Block> decode(ByteView bytes) {
       block.transactions.push_back(read_transaction(in, trouble));
     }
   }
-  if (in.ok() && !in.empty()) in.wrong("bytes follow the block");
+  in.end();
   if (!in.ok()) return error_of(trouble, "block");
   block.canonical = trouble.canonical && flag == kFullBlock;
   return block;
@@ -333,10 +355,10 @@ Result<Block> decode(ByteView bytes) {
 
 Result<Transaction> decode_transaction(ByteView bytes) {
   SPARKMILL_TRY(size_fits(bytes, "transaction"));
-  Trouble trouble{bytes.data(), 0, {}, Status::ok, true};
+  Trouble trouble{bytes.data(), 0, {}, Status::ok, true, {}};
   Reader in(bytes, trouble);
   Transaction tx = read_transaction(in, trouble);
-  if (in.ok() && !in.empty()) in.wrong("bytes follow the transaction");
+  in.end();
   if (!in.ok()) return error_of(trouble, "transaction");
   return tx;
 }

@@ -47,7 +47,10 @@ bool first_case_has(const Json& root, std::initializer_list<const char*> members
   if (cases == root.end() || !cases->is_array() || cases->empty() || !cases->front().is_object()) return false;
   return std::all_of(members.begin(), members.end(), [&](const char* m) { return cases->front().contains(m); });
 }
-bool is_rsa_draw(const Json& root) { return first_case_has(root, {"n", "e", "sig", "prev_hash", "valid"}); }
+bool is_rsa_draw(const Json& root) {
+  return first_case_has(root, {"n", "e", "sig", "prev_hash", "valid"}) ||
+         first_case_has(root, {"n", "e", "sig", "message", "valid"});
+}
 bool is_rsa_pkcs1(const Json& root) {
   const auto algorithm = root.find("algorithm");
   return first_case_has(root, {"n", "e", "sig", "msg", "result"}) &&
@@ -73,7 +76,8 @@ constexpr VectorFormat kFormats[] = {
      [](const Json& r) { return has_format(r, "sparkmill/match_job/v1"); }, run_match_job_vectors},
     {"tensority", "hash_vectors, stage_vectors, headers and targets of Bytom", is_tensority, run_tensority_vectors},
     {"ed25519", "cases with pk, sig and msg, and verdicts by policy", is_ed25519, run_ed25519_vectors},
-    {"rsa2048 draws", "cases with n, e, sig, prev_hash and valid", is_rsa_draw, run_rsa_draw_vectors},
+    {"rsa2048 draws", "cases with n, e, sig, prev_hash (or message, 1 to 245 bytes) and valid", is_rsa_draw,
+     run_rsa_draw_vectors},
     {"rsa2048 RSASSA-PKCS1-v1_5", "cases with n, e, sig, msg and result, of SHA-256", is_rsa_pkcs1,
      run_rsa_pkcs1_vectors},
     {"ecdsa", "cases with pub_uncompressed, sig, msg and result",
@@ -189,25 +193,67 @@ std::vector<VectorResult> on_rows(
   return results;
 }
 
+void note(VectorResult& result, const std::string& words) {
+  if (!words.empty()) result.reason += (result.reason.empty() ? "" : "; ") + words;
+}
+
 void count_case(VectorResult& result, const std::string& name, const std::string& difference) {
   if (difference.empty()) {
     ++result.passed;
     return;
   }
   ++result.failed;
-  if (result.failed > kNamedFailures) return;
-  result.reason += (result.reason.empty() ? "" : "; ") + name.substr(0, 80) + ": " + difference;
+  if (result.failed <= kNamedFailures) note(result, name.substr(0, 80) + ": " + difference);
+}
+
+std::string case_name(const Json& c, std::size_t place) {
+  std::string name = "case " + std::to_string(place);
+  if (!c.is_object()) return name;
+  for (const char* key : {"tcId", "index", "number", "n", "id"}) {
+    // An index of a tree or a modulus in hex is no name.
+    if (!c.contains(key) || c.contains("tree") || c.at(key).dump().size() > 12) continue;
+    name = std::string(key) + " " + c.at(key).dump();
+    break;
+  }
+  const auto own = c.find("name");
+  if (own != c.end() && own->is_string()) name = own->get<std::string>();
+  const auto why = c.find("why");
+  if (why != c.end() && why->is_string()) name += ", " + why->get<std::string>();
+  return name;
+}
+
+Done each_case(const Json& root, const std::function<Done(const Json& c, const std::string& name)>& one) {
+  const Json& cases = root.at("cases");
+  if (!cases.is_array()) return fail(Status::bad_input, "\"cases\" is no list");
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::string name = case_name(cases[i], i);
+    Done ran = done();
+    try {
+      ran = cases[i].is_object() ? one(cases[i], name) : Done(fail(Status::bad_input, "not an object"));
+    } catch (const Json::exception& e) {
+      ran = fail(Status::bad_input, e.what());
+    }
+    if (!ran) return fail(ran.error().code, name.substr(0, 80) + ": " + ran.error().message, ran.error().hint);
+  }
+  return done();
+}
+
+Result<std::string> word_of(const Json& c, const char* key, std::initializer_list<std::string_view> words) {
+  const auto& text = c.at(key).get_ref<const std::string&>();
+  if (std::find(words.begin(), words.end(), text) != words.end()) return text;
+  std::string known;
+  for (const std::string_view word : words) known += (known.empty() ? "" : ", ") + std::string(word);
+  return fail(Status::bad_input, std::string(key) + " is '" + text.substr(0, 40) + "'", "one of: " + known);
 }
 
 Result<std::vector<VectorResult>> run_enrol_vectors(const Json& root, const VectorContext&) {
   VectorResult rows{"enrol", 0, 0, 0, {}};
   VectorResult drawn{"synthetic", 0, 0, 0, {}};
-  for (const Json& c : root.at("cases")) {
-    const auto name = c.at("name").get<std::string>();
-    auto difference = enrol_case(c);
-    if (!difference) return fail(Status::bad_input, "case \"" + name + "\": " + difference.error().message);
-    count_case(rows, name, *difference);
-  }
+  SPARKMILL_TRY(each_case(root, [&](const Json& c, const std::string& name) -> Done {
+    SPARKMILL_ASSIGN(const std::string difference, enrol_case(c));
+    count_case(rows, name, difference);
+    return done();
+  }));
   for (const Json& c : root.at("population")) {
     const std::string name = "row " + std::to_string(c.at("index").get<std::uint32_t>());
     auto difference = population_case(c);

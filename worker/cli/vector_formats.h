@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -68,5 +69,15 @@ std::vector<VectorResult> on_rows(
 
 /// Counts one case and remembers the first failures.
 void count_case(VectorResult& result, const std::string& name, const std::string& difference);
+
+/// What a report calls a case: its number or name in the file, or its place, and why it is there.
+std::string case_name(const nlohmann::json& c, std::size_t place);
+/// Calls `one` for each member of root.at("cases"). Errors: those of `one` and of nlohmann, with the case's name.
+Done each_case(const nlohmann::json& root,
+               const std::function<Done(const nlohmann::json& c, const std::string& name)>& one);
+/// The text at `key`, which must be one of `words`. Errors: bad_input.
+Result<std::string> word_of(const nlohmann::json& c, const char* key, std::initializer_list<std::string_view> words);
+/// Adds to the reason, after what is there.
+void note(VectorResult& result, const std::string& words);
 
 }  // namespace sparkmill::cli

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "node/protocol/json_reader.h"
 #include "worker/cli/args.h"
 #include "worker/cli/command.h"
 #include "worker/cli/table.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 256ull << 20;
 constexpr std::size_t kMaxFiles = 1024;
+constexpr std::size_t kMaxDepth = 64;
 
 constexpr OwnOption kOwn[] = {{"backend", "ROW", "only this kernel row, for example cpu/avx2"}};
 constexpr Usage kUsage = {
@@ -27,15 +29,24 @@ constexpr Usage kUsage = {
     kMaxFiles,
     false};
 
+/// A file that says nothing is no proof of anything.
+Done check_any(const std::vector<VectorResult>& results) {
+  const bool any = std::any_of(results.begin(), results.end(),
+                               [](const VectorResult& r) { return r.passed + r.failed + r.skipped != 0; });
+  return any ? done() : Done(fail(Status::bad_input, "no case is in it"));
+}
+
 Result<std::vector<VectorResult>> run_file(const std::string& path, const VectorContext& context) {
   SPARKMILL_ASSIGN(const Bytes content, read_file(path, kMaxFileBytes));
   try {
+    SPARKMILL_TRY(protocol::check_json(text(content), path, kMaxDepth));
     const nlohmann::json root = nlohmann::json::parse(content.begin(), content.end());
     std::string known;
     for (const VectorFormat& format : vector_formats()) {
       if (root.is_object() && format.fits(root)) {
         auto results = format.run(root, context);
-        if (!results) return fail(Status::bad_input, path + ": " + results.error().message, results.error().hint);
+        const Done right = results ? check_any(*results) : Done(results.error());
+        if (!right) return fail(right.error().code, path + ": " + right.error().message, right.error().hint);
         return results;
       }
       known += (known.empty() ? "" : ", ") + std::string(format.name) + " (" + std::string(format.about) + ")";
@@ -62,7 +73,7 @@ int run(const Args& args) {
   context.devices = kernels::discover_devices();
   std::vector<std::vector<std::string>> table{{"FILE", "ROW", "PASSED", "FAILED", "SKIPPED", "REASON"}};
   int exit = 0;
-  unsigned failed = 0;
+  unsigned failed = 0, passed = 0;
   for (const std::string& path : args.words) {
     const auto results = run_file(path, context);
     if (!results) {
@@ -74,10 +85,16 @@ int run(const Args& args) {
       table.push_back(
           {name, r.row, std::to_string(r.passed), std::to_string(r.failed), std::to_string(r.skipped), r.reason});
       failed += r.failed;
+      passed += r.passed;
     }
   }
   if (table.size() > 1) std::fputs(table_text(table, {false, false, true, true, true}).c_str(), stdout);
-  return failed != 0 ? exit_code(Status::mismatch) : exit;
+  if (failed != 0) return exit_code(Status::mismatch);
+  if (exit == 0 && passed == 0 && !context.backend.empty()) {
+    return report("vectors", fail(Status::unsupported, "--backend: the row '" + context.backend + "' ran no case",
+                                  "the table says why"));
+  }
+  return exit;
 }
 
 }  // namespace

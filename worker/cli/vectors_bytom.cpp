@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vector files of Bytom blocks: everything the file tells about a case is computed and compared; windows go through the
 // sliding window. On every row of the families ed25519 and hash, the other kernels being the best of the processor.
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/hex.h"
@@ -79,13 +80,20 @@ class Compare {
   std::string difference_;
 };
 
-std::uint64_t number_of(const Json& j) {
-  return j.is_string() ? std::stoull(j.get<std::string>()) : j.get<std::uint64_t>();
+/// A number, or decimal digits in a text.
+Result<std::uint64_t> number_of(const Json& j, const char* key) {
+  if (j.is_number_unsigned()) return j.get<std::uint64_t>();
+  const auto& text = j.get_ref<const std::string&>();
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size()) return value;
+  return fail(Status::bad_input, std::string(key) + " '" + text.substr(0, 40) + "' is no number below 2^64");
 }
 
 Result<std::optional<bytom::Context>> context_of(const Json& c) {
   const auto found = c.find("context");
   if (found == c.end() || found->is_null()) return std::optional<bytom::Context>();
+  if (!found->is_object()) return fail(Status::bad_input, "\"context\" is no object");
   bytom::Context out;
   const auto hash = [&](const char* key, std::optional<Hash32>& to) -> Done {
     if (!found->contains(key)) return done();
@@ -94,21 +102,35 @@ Result<std::optional<bytom::Context>> context_of(const Json& c) {
   };
   SPARKMILL_TRY(hash("parent_id", out.parent_id));
   SPARKMILL_TRY(hash("seed", out.seed));
-  if (found->contains("parent_height")) out.parent_height = number_of(found->at("parent_height"));
-  if (found->contains("bits")) out.bits = number_of(found->at("bits"));
-  if (found->contains("median_time")) out.median_time = number_of(found->at("median_time"));
+  const auto number = [&](const char* key, std::optional<std::uint64_t>& to) -> Done {
+    if (!found->contains(key)) return done();
+    SPARKMILL_ASSIGN(to, number_of(found->at(key), key));
+    return done();
+  };
+  SPARKMILL_TRY(number("parent_height", out.parent_height));
+  SPARKMILL_TRY(number("bits", out.bits));
+  SPARKMILL_TRY(number("median_time", out.median_time));
   return std::optional(out);
 }
 
 Result<std::vector<Case>> read_cases(const Json& root) {
   std::vector<Case> cases;
-  for (const Json& c : root.at("cases")) {
+  SPARKMILL_TRY(each_case(root, [&](const Json& c, const std::string&) -> Done {
     Case& one = cases.emplace_back();
-    one.name = c.at("name").get<std::string>();
+    one.name = c.at("name").get<std::string>();  // as windows name it
     one.json = &c;
-    SPARKMILL_ASSIGN(one.bytes, from_hex(c.at("hex").get_ref<const std::string&>(), one.name + ": hex"));
+    SPARKMILL_ASSIGN(one.bytes, from_hex(c.at("hex").get_ref<const std::string&>(), "hex"));
     SPARKMILL_ASSIGN(one.context, context_of(c));
-  }
+    // Without what the header is checked against, a check of the body would pass for one of all.
+    const bool whole = one.context && one.context->parent_id && one.context->parent_height && one.context->bits &&
+                       one.context->seed && one.context->median_time;
+    if (c.at("expect").value("scope", "") == "full" && !whole) {
+      return fail(Status::bad_input,
+                  "scope is \"full\", and \"context\" does not name all five of parent_id, "
+                  "parent_height, bits, seed and median_time");
+    }
+    return done();
+  }));
   for (Case& one : cases) one.block = bytom::decode(one.bytes);  // views into bytes that no longer move
   return cases;
 }

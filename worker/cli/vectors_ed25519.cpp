@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vector files of Ed25519: every case under every policy, on every row.
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/hex.h"
 #include "kernels/ed25519/ed25519.h"
@@ -22,22 +24,37 @@ struct Cases {
   std::vector<Case> list;
   Bytes keys, signatures, messages;
   std::vector<std::uint64_t> offsets{0};
+  std::set<std::string> others;  ///< columns of programs that are not ours
 };
 
-std::string name_of(const Json& c, std::size_t at) {
-  for (const char* key : {"tcId", "index", "number", "n"}) {
-    if (c.contains(key)) return std::string(key) + " " + c.at(key).dump();
+/// What each policy is expected to say. Files without columns are RFC 8032's own, valid for everybody; a file with
+/// another verdict and no columns does not say enough.
+Done read_expected(const Json& c, Cases& cases, Case& one) {
+  const auto expect = c.find("expect");
+  if (expect == c.end()) {
+    if (c.contains("result")) return fail(Status::bad_input, "\"expect\" with a verdict by policy is missing");
+    std::fill(std::begin(one.expected), std::end(one.expected), true);
+    return done();
   }
-  return "case " + std::to_string(at);
+  for (const auto& [policy, verdict] : expect->items()) {
+    if (!ed25519::policy_named(policy)) cases.others.insert(policy);
+  }
+  for (std::size_t p = 0; p < ed25519::kPolicies.size(); ++p) {
+    one.expected[p] = expect->at(std::string(name(ed25519::kPolicies[p]))).get<bool>();
+  }
+  // Wycheproof's own verdict is that of the policy `go`, the first.
+  const auto result = c.find("result");
+  if (result != c.end() && (*result == "valid") != one.expected[0]) {
+    return fail(Status::bad_input, "result " + result->dump() + " contradicts the column go");
+  }
+  return done();
 }
 
 Result<Cases> read_cases(const Json& root) {
   Cases cases;
-  for (const Json& c : root.at("cases")) {
-    Case one{name_of(c, cases.list.size()), {}, false};
-    const auto bytes = [&](const char* key) {
-      return from_hex(c.at(key).get_ref<const std::string&>(), one.name + ": " + key);
-    };
+  SPARKMILL_TRY(each_case(root, [&](const Json& c, const std::string& name) -> Done {
+    Case one{name, {}, false};
+    const auto bytes = [&](const char* key) { return from_hex(c.at(key).get_ref<const std::string&>(), key); };
     SPARKMILL_ASSIGN(const Bytes key, bytes("pk"));
     SPARKMILL_ASSIGN(const Bytes signature, bytes("sig"));
     Bytes message;
@@ -47,11 +64,7 @@ Result<Cases> read_cases(const Json& root) {
     } else {
       SPARKMILL_ASSIGN(message, bytes("msg"));
     }
-    for (std::size_t p = 0; p < ed25519::kPolicies.size(); ++p) {
-      // Files without columns are RFC 8032's own: valid for everybody.
-      one.expected[p] =
-          !c.contains("expect") || c.at("expect").at(std::string(name(ed25519::kPolicies[p]))).get<bool>();
-    }
+    if (const Done read = read_expected(c, cases, one); !read) return read.error();
     one.packed = key.size() == ed25519::kKeyBytes && signature.size() == ed25519::kSignatureBytes;
     if (one.packed) {
       cases.keys.insert(cases.keys.end(), key.begin(), key.end());
@@ -60,7 +73,8 @@ Result<Cases> read_cases(const Json& root) {
       cases.offsets.push_back(cases.messages.size());
     }
     cases.list.push_back(std::move(one));
-  }
+    return done();
+  }));
   return cases;
 }
 
@@ -80,6 +94,10 @@ VectorResult run_cases(kernels::Kernel& kernel, const std::string& row, const Ca
       count_case(result, name, !ran ? ran.error().message : got == c.expected[p] ? "" : got ? "accepted" : "refused");
     }
   }
+  std::string others;
+  for (const std::string& policy : cases.others)
+    others += (others.empty() ? "not ours: " : ", ") + policy.substr(0, 40);
+  note(result, others);
   return result;
 }
 

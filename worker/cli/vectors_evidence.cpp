@@ -46,12 +46,13 @@ VectorResult run_cases(System system, kernels::Kernel& kernel, const std::string
 }
 
 Result<std::vector<VectorResult>> run(System system, Family family, const Json& root, const VectorContext& context) {
+  SPARKMILL_TRY(each_case(root, [&](const Json& c, const std::string&) -> Done {
+    if (!c.at("kind").is_string()) return fail(Status::bad_input, "\"kind\" is no text");
+    const Json& expect = c.at("expect");
+    if (!expect.is_object() || expect.empty()) return fail(Status::bad_input, "\"expect\" names nothing to compare");
+    return done();
+  }));
   const auto cases = root.at("cases").get<std::vector<Json>>();
-  for (const Json& c : cases) {
-    if (!c.is_object() || !c.contains("kind") || !c.at("kind").is_string() || !c.contains("expect")) {
-      return fail(Status::bad_input, "a case without \"kind\" or \"expect\"");
-    }
-  }
   return on_rows(
       family, context, static_cast<unsigned>(cases.size()),
       [&](kernels::Kernel& kernel, const std::string& name) { return run_cases(system, kernel, name, cases); });

@@ -42,10 +42,11 @@ Bytes modulus(Bytes n) {
 }
 
 /// 65537, as a number or in hex.
-Result<bool> right_exponent(const Json& c, const std::string& name) {
+Result<bool> right_exponent(const Json& c) {
   const Json& e = c.at("e");
-  if (e.is_number()) return e.is_number_unsigned() && e.get<std::uint64_t>() == rsa::kExponent;
-  SPARKMILL_ASSIGN(const Bytes bytes, from_hex(e.get_ref<const std::string&>(), name + ": e"));
+  if (e.is_number_unsigned()) return e.get<std::uint64_t>() == rsa::kExponent;
+  SPARKMILL_ASSIGN(const Bytes bytes, from_hex(e.get_ref<const std::string&>(), "e"));
+  if (bytes.empty()) return fail(Status::bad_input, "e is empty");
   std::uint64_t value = 0;
   for (const std::uint8_t b : bytes) {
     if (value >> 56 != 0) return false;
@@ -65,36 +66,43 @@ std::string score_difference(const Json& c, ByteView signature) {
     zeros += static_cast<unsigned>(std::countl_zero(byte));
     if (byte != 0) break;
   }
-  return zeros == c.at("leading_zero_bits").get<unsigned>() ? "" : "the score differs";
+  return c.at("leading_zero_bits") == zeros ? "" : "the score differs";
 }
 
 Result<Cases> read_cases(const Json& root, rsa::Encoding encoding) {
   const bool draw = encoding == rsa::Encoding::draw;
   Cases cases{encoding, {}, {}, {}, {}, {0}};
-  for (const Json& c : root.at("cases")) {
+  SPARKMILL_TRY(each_case(root, [&](const Json& c, const std::string& name) -> Done {
     Case one;
-    one.name = c.contains("tcId") ? "tcId " + c.at("tcId").dump() : "case " + std::to_string(cases.list.size());
-    const auto bytes = [&](const char* key) {
-      return from_hex(c.at(key).get_ref<const std::string&>(), one.name + ": " + key);
-    };
+    one.name = name;
+    const auto bytes = [&](const char* key) { return from_hex(c.at(key).get_ref<const std::string&>(), key); };
     SPARKMILL_ASSIGN(const Bytes n_bytes, bytes("n"));
     SPARKMILL_ASSIGN(const Bytes signature, bytes("sig"));
-    SPARKMILL_ASSIGN(Bytes message, bytes(draw ? "prev_hash" : "msg"));
-    SPARKMILL_ASSIGN(const bool exponent, right_exponent(c, one.name));
-    // "acceptable" is what lenient readers take: wrong here.
-    one.expected = draw ? c.at("valid").get<bool>() : c.at("result").get_ref<const std::string&>() == "valid";
+    SPARKMILL_ASSIGN(Bytes message, bytes(!draw ? "msg" : c.contains("message") ? "message" : "prev_hash"));
+    SPARKMILL_ASSIGN(const bool exponent, right_exponent(c));
+    if (draw) {
+      one.expected = c.at("valid").get<bool>();
+    } else {
+      // "acceptable" is what lenient readers take: wrong here.
+      SPARKMILL_ASSIGN(const std::string result, word_of(c, "result", {"valid", "invalid", "acceptable"}));
+      one.expected = result == "valid";
+    }
     one.skipped = !draw && one.expected && !exponent;
     const std::string hash = c.contains("group") ? c.at("group").value("sha", kHash) : kHash;
     if (!draw && hash != kHash)
-      return fail(Status::bad_input, one.name + ": its hash is " + hash, "only " + std::string(kHash) + " is known");
+      return fail(Status::bad_input, "its hash is " + hash, "only " + std::string(kHash) + " is known");
+    if (draw && one.expected && !c.at("sha256_of_sig").is_string()) {
+      return fail(Status::bad_input, "a valid draw without sha256_of_sig");
+    }
     if (draw) one.difference = score_difference(c, signature);
     if (!draw) {
       const Hash32 digest = sha256(message);
       message.assign(digest.begin(), digest.end());
     }
     const Bytes n = modulus(n_bytes);
-    one.packed =
-        exponent && !n.empty() && signature.size() == rsa::kSignatureBytes && message.size() == rsa::kHashBytes;
+    const bool encodable =
+        draw ? !message.empty() && message.size() <= rsa::kMostDrawBytes : message.size() == rsa::kHashBytes;
+    one.packed = exponent && !n.empty() && signature.size() == rsa::kSignatureBytes && encodable;
     if (one.packed) {
       cases.keys.insert(cases.keys.end(), n.begin(), n.end());
       cases.signatures.insert(cases.signatures.end(), signature.begin(), signature.end());
@@ -102,7 +110,8 @@ Result<Cases> read_cases(const Json& root, rsa::Encoding encoding) {
       cases.offsets.push_back(cases.messages.size());
     }
     cases.list.push_back(std::move(one));
-  }
+    return done();
+  }));
   return cases;
 }
 
@@ -125,7 +134,7 @@ VectorResult run_cases(kernels::Kernel& kernel, const std::string& row, const Ca
     const std::string verdict = got == c.expected ? c.difference : got ? "accepted" : "refused";
     count_case(result, c.name, ran ? verdict : ran.error().message);
   }
-  if (!skipped.empty()) result.reason += (result.reason.empty() ? "" : "; ") + skipped;
+  note(result, skipped);
   return result;
 }
 
