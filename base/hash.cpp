@@ -42,20 +42,35 @@ Hash32 sha256(ByteView bytes) {
   return hasher.update(bytes).finish();
 }
 
-Hash32 sha3_256(ByteView bytes) {
-  struct Context {
-    EVP_MD_CTX* ctx = EVP_MD_CTX_new();
-    bool chosen = false;  // naming the digest again would look it up again
-    ~Context() { EVP_MD_CTX_free(ctx); }
-  };
-  thread_local Context c;
-  Hash32 out{};
-  unsigned size = 0;
-  c.chosen = EVP_DigestInit_ex(c.ctx, c.chosen ? nullptr : EVP_sha3_256(), nullptr) == 1;
-  if (!c.chosen || EVP_DigestUpdate(c.ctx, bytes.data(), bytes.size()) != 1 ||
-      EVP_DigestFinal_ex(c.ctx, out.data(), &size) != 1 || size != out.size()) {
-    std::abort();  // only when OpenSSL has no SHA-3 or no memory
+namespace {
+
+/// One digest of one thread: naming it again for each message would look it up again, which costs more than a short
+/// message.
+class Digest {
+ public:
+  explicit Digest(const EVP_MD* method) : chosen_(EVP_DigestInit_ex(context_, method, nullptr) == 1) {}
+  ~Digest() { EVP_MD_CTX_free(context_); }
+  Digest(const Digest&) = delete;
+  Digest& operator=(const Digest&) = delete;
+  /// False when OpenSSL has no such digest or no memory.
+  bool operator()(ByteView bytes, std::span<std::uint8_t> out) {
+    unsigned size = 0;
+    return chosen_ && EVP_DigestInit_ex(context_, nullptr, nullptr) == 1 &&
+           EVP_DigestUpdate(context_, bytes.data(), bytes.size()) == 1 &&
+           EVP_DigestFinal_ex(context_, out.data(), &size) == 1 && size == out.size();
   }
+
+ private:
+  EVP_MD_CTX* context_ = EVP_MD_CTX_new();
+  bool chosen_;
+};
+
+}  // namespace
+
+Hash32 sha3_256(ByteView bytes) {
+  thread_local Digest digest(EVP_sha3_256());
+  Hash32 out{};
+  if (!digest(bytes, out)) std::abort();  // only when OpenSSL has no SHA-3 or no memory
   return out;
 }
 
@@ -69,11 +84,9 @@ Id16 md5(ByteView bytes) {
 }
 
 std::array<std::uint8_t, 20> ripemd160(ByteView bytes) {
+  thread_local Digest digest(EVP_ripemd160());
   std::array<std::uint8_t, 20> out{};
-  unsigned size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_ripemd160(), nullptr) != 1 || size != out.size()) {
-    std::abort();  // only with an OpenSSL 3.0 before 3.0.7, or one built without it
-  }
+  if (!digest(bytes, out)) std::abort();  // only with an OpenSSL 3.0 before 3.0.7, or one built without it
   return out;
 }
 

@@ -11,7 +11,9 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "bench/blocks/blocks.h"
 #include "bench/compare.h"
+#include "bench/kernels/ecvrf.h"
 #include "bench/kernels/ed25519.h"
 #include "bench/kernels/hash.h"
 #include "bench/kernels/match.h"
@@ -193,9 +195,13 @@ int run(const Options& o) {
   register_match(cores);
   register_tensority(cores);
   register_ed25519(cores);
+  register_ecvrf();
   register_secp256k1(cores);
   register_rsa(cores);
   register_hash();
+  register_bytom(cores);
+  register_evidence();
+  register_proofs();
   register_peers();
   if (*peers_absent() != 0) std::fprintf(stderr, "no peers: %s\n", peers_absent());
   initialize(o);

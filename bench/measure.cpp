@@ -31,10 +31,12 @@ std::vector<unsigned> allowed_cores() {
   return cores;
 }
 
-bool pin_to(unsigned core) {
+bool pin_to(unsigned core) { return pin_to(std::span(&core, 1)); }
+
+bool pin_to(std::span<const unsigned> cores) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(core, &set);
+  for (const unsigned core : cores) CPU_SET(core, &set);
   return sched_setaffinity(0, sizeof set, &set) == 0;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace sparkmill::bench {
@@ -16,6 +17,8 @@ double wall_seconds();
 std::vector<unsigned> allowed_cores();
 /// Pins the calling thread; false if the system refuses.
 bool pin_to(unsigned core);
+/// The same to several; threads that it starts from now on inherit them.
+bool pin_to(std::span<const unsigned> cores);
 
 /// Middle of the values; 0 for none.
 double median(std::vector<double> values);

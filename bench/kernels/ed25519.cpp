@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <map>
 
 #include "bench/kernels/data.h"
 #include "bench/kernels/signature_rows.h"
@@ -30,17 +31,18 @@ double instructions_a_signature(std::string_view isa) {
   return isa == "avx512" ? (kProducts * 50 + kSquarings * 30) / 8 : (kProducts * 109 + kSquarings * 60) / 4;
 }
 
-/// Distinct keys, messages of 64 bytes, one signature in 16 with a wrong message.
+/// Messages of 64 bytes, one signature in 16 with a wrong message; every key `times` times, spread over the batch.
 class Work {
  public:
-  explicit Work(std::size_t count) : valid(count), evidence(count * ed25519::kEvidenceBytes) {
+  explicit Work(std::size_t count, std::size_t times = 1) : valid(count), evidence(count * ed25519::kEvidenceBytes) {
     keys.resize(count * ed25519::kKeyBytes);
     signatures.resize(count * ed25519::kSignatureBytes);
     messages.resize(count * kMessageBytes);
     offsets.resize(count + 1);
     for (std::size_t i = 0; i < count; ++i) {
       unsigned char seed[32] = {}, secret[64];
-      std::memcpy(seed, &i, sizeof i);
+      const std::size_t key = i % (count / times);
+      std::memcpy(seed, &key, sizeof key);
       crypto_sign_seed_keypair(&keys[i * 32], secret, seed);
       std::memcpy(&messages[i * kMessageBytes], &i, sizeof i);
       crypto_sign_detached(&signatures[i * 64], nullptr, &messages[i * kMessageBytes], kMessageBytes, secret);
@@ -49,16 +51,19 @@ class Work {
     }
   }
   static bool wrong(std::size_t i) { return i % 16 == 5; }
+  /// The next `count` items, so that the keys of a small batch are new to the kernel.
   Done run(ed25519::Kernel& kernel, std::size_t count, bool with_evidence) {
-    const kernels::SignatureBatch batch{count, ByteView(keys).first(count * 32), ByteView(signatures).first(count * 64),
-                                        messages, std::span(offsets).first(count + 1)};
+    first = first + 2 * count > valid.size() ? 0 : first + count;
+    const kernels::SignatureBatch batch{count, ByteView(keys).subspan(first * 32, count * 32),
+                                        ByteView(signatures).subspan(first * 64, count * 64), messages,
+                                        std::span(offsets).subspan(first, count + 1)};
     return kernel.verify_vartime(ed25519::Policy::go, batch,
-                                 {std::span(valid).first(count),
+                                 {std::span(valid).subspan(first, count),
                                   with_evidence ? std::span(evidence).first(count * 32) : std::span<std::uint8_t>()},
                                  StopToken());
   }
   bool right(std::size_t count) const {
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = first; i < first + count; ++i) {
       if (valid[i] != (wrong(i) ? 0 : 1)) return false;
     }
     return true;
@@ -89,14 +94,16 @@ class Work {
  private:
   Bytes keys, signatures, messages;
   std::vector<std::uint64_t> offsets;
+  std::size_t first = 0;  ///< of the last batch
 
  public:
   Bytes valid, evidence;
 };
 
-Work& shared_work() {
-  static Work work(kBatch);
-  return work;
+constexpr std::size_t kRepeats[] = {2, 8, 64};
+Work& shared_work(std::size_t times = 1) {
+  static std::map<std::size_t, Work> works;
+  return works.try_emplace(times, kBatch, times).first->second;
 }
 
 SignatureLoad load_of(Work& work, std::size_t batch) {
@@ -113,6 +120,10 @@ void run_cpu(benchmark::State& state, const Subject& subject, std::size_t batch)
               static_cast<double>(batch) * instructions_a_signature(subject.row->isa), batch == kBatch,
               {{"libsodium", kPeerItems, [&] { return work.sodium(); }},
                {"openssl", kPeerItems, [&] { return work.openssl(); }}});
+}
+/// Every key `times` times, in turn with a batch of distinct keys.
+void run_repeated(benchmark::State& state, const Subject& subject, std::size_t times) {
+  run_repeated_keys(state, subject, load_of(shared_work(times), kBatch), load_of(shared_work(), kBatch));
 }
 void run_device(benchmark::State& state, const Subject& subject) {
   run_on_device(state, subject, load_of(shared_work(), kBatch));
@@ -136,6 +147,10 @@ void register_ed25519(const std::vector<unsigned>& cores) {
       for (const std::size_t batch : {1u, 16u, 256u}) {
         add_rows(subject.id() + "/batch:" + std::to_string(batch),
                  [subject, batch](benchmark::State& state) { run_cpu(state, subject, batch); });
+      }
+      for (const std::size_t times : kRepeats) {
+        add_rows(subject.id() + "/go/keys:" + std::to_string(times),
+                 [subject, times](benchmark::State& state) { run_repeated(state, subject, times); });
       }
       Report::instance().expect(
           {subject.id() + "/signatures_per_s", subject.row->isa == "avx512" ? 180e3 : 60e3, true});

@@ -77,6 +77,36 @@ void run_on_core(benchmark::State& state, const Subject& subject, const Signatur
   }
 }
 
+void run_repeated_keys(benchmark::State& state, const Subject& subject, const SignatureLoad& load,
+                       const SignatureLoad& plain) {
+  const auto knows = prepare(state, subject), others = prepare(state, subject);
+  if (knows == nullptr || others == nullptr) return;
+  const auto row = [&](kernels::Kernel& kernel, const SignatureLoad& of, bool with_evidence) {
+    return timed(thread_seconds, [&] {
+      if (!of.run(kernel, with_evidence)) state.SkipWithError("the kernel failed");
+    });
+  };
+  row(*others, plain, false);
+  row(*knows, load, false);
+  std::vector<double> load_s, evidence_s, ratio, new_ratio;
+  for (auto _ : state) {
+    const auto fresh = subject.row->make(subject.device);
+    if (!fresh) return give_up(state, subject.id(), fresh.error().message, false);
+    load_s.push_back(row(*knows, load, false));
+    state.SetIterationTime(load_s.back());
+    const double plain_s = row(*others, plain, false);
+    ratio.push_back(plain_s / load_s.back());
+    evidence_s.push_back(row(*knows, load, true));
+    new_ratio.push_back(plain_s / row(**fresh, load, false));
+  }
+  if (!load.right() || !plain.right()) return give_up(state, subject.id(), kWrong, true);
+  const double sizes = static_cast<double>(load.items) / static_cast<double>(plain.items);
+  state.counters["signatures_per_s"] = static_cast<double>(load.items) / median(load_s);
+  state.counters["signatures_per_s_with_evidence"] = static_cast<double>(load.items) / median(evidence_s);
+  state.counters["speedup"] = median(ratio) * sizes;
+  state.counters["speedup_of_new_keys"] = median(new_ratio) * sizes;
+}
+
 void run_on_device(benchmark::State& state, const Subject& subject, const SignatureLoad& load) {
   const auto kernel = prepare(state, subject);
   if (kernel == nullptr) return;

@@ -47,6 +47,10 @@ struct SignaturePeer {
 /// row and the ceiling are taken (small batches, the oracle).
 void run_on_core(benchmark::State& state, const Subject& subject, const SignatureLoad& load, double instructions,
                  bool whole, const std::vector<SignaturePeer>& peers);
+/// One core, processor time: `load`, whose keys repeat, in turn with `plain`, whose keys do not. Counters: `speedup` on
+/// a kernel that has seen the load before, `speedup_of_new_keys` on one that has seen nothing.
+void run_repeated_keys(benchmark::State& state, const Subject& subject, const SignatureLoad& load,
+                       const SignatureLoad& plain);
 /// Rows that use other processors or devices: a batch, wall time.
 void run_on_device(benchmark::State& state, const Subject& subject, const SignatureLoad& load);
 /// The same batch on one pinned core, then on two at once; wall time, and processor time beside it. The loads share no

@@ -34,7 +34,7 @@ constexpr const char* kVerbs =
     "  search    units of a Tensority search (--header, --seed, --first, --count)\n"
     "  check     units that check the proof of work of old blocks (--headers)\n"
     "  batch     units of signatures of one scheme and policy (--signatures)\n"
-    "  blocks    units that check whole Bytom blocks (--blocks)\n"
+    "  blocks    units that check blocks of Bytom, BTTC or BTN (--blocks)\n"
     "  job       units of any job in its wire form (--job FILE, --blob FILE ..)\n\n"
     "A job's units stand in DIR/sparkmill/jobs/<id>/manifest.json; create.sh beside it stages and creates them on a\n"
     "BOINC server, and --create runs it.\n\n";
@@ -67,7 +67,8 @@ po::options_description describe(Options& o) {
   add("headers", po::value(&o.headers),
       "check: file of lines HEADER SEED, both in hex, the header serialised; lines of one seed together");
   add("signatures", po::value(&o.signatures), "batch: file of packed signatures (docs/formats.md, signature stream)");
-  add("blocks", po::value(&o.blocks), "blocks: file of blocks with their contexts (docs/formats.md, verify.blocks)");
+  add("blocks", po::value(&o.blocks),
+      "blocks: file that sparkmill verify-blocks --pack made, of any chain (docs/formats.md, verify.blocks)");
   add("no-evidence", po::bool_switch(&o.no_evidence),
       "batch, blocks: nothing shows that a verdict was computed, two equal answers decide (--quorum 2)");
   add("job", po::value(&o.job_file), "job: file with the job in its wire form");
@@ -204,12 +205,12 @@ Result<Prepared> batch_job(const Options& o) {
 }
 
 Result<Prepared> blocks_job(const Options& o) {
-  SPARKMILL_ASSIGN(const Bytes file, read_file(o.blocks, job::kMaxBatchBytes));
-  SPARKMILL_ASSIGN(const std::vector<job::BlockItem> items, job::decode_block_items(file));
+  SPARKMILL_ASSIGN(std::shared_ptr<const MappedFile> file, MappedFile::open(o.blocks));
+  const auto head = job::decode_block_head(file->bytes());
+  if (!head) return fail(head.status(), o.blocks + ": " + head.error().message, "sparkmill verify-blocks --pack");
   Prepared p;
-  p.job = job::make_blocks_job(items, !o.no_evidence, 0);
-  p.blobs.add(job::encode_block_items(items));
-  return p;
+  p.job = job::make_blocks_job(*head, p.blobs.add(std::move(file)), !o.no_evidence, 0);
+  return p;  // create_job opens it: what is wrong behind the head is named there
 }
 
 Result<Prepared> read_job(const Options& o) {

@@ -26,9 +26,9 @@ Error unknown(const job::Job& job) {
 }
 
 /// Units that the reference machine's best row does in `seconds` on a core, from the weight table.
-std::uint64_t units_of_seconds(const job::KindRow& row, std::uint64_t seconds) {
+std::uint64_t units_of_seconds(const job::Work& work, std::uint64_t seconds) {
   const double microcobble_per_second = 4.3e9 / kFlopsPerMicrocobble;
-  const double weight = static_cast<double>(row.credit_microcobble_per_gi_unit) / (1u << 30);
+  const double weight = static_cast<double>(work.microcobble_per_gi_unit()) / (1u << 30);
   return std::max<std::uint64_t>(
       1, static_cast<std::uint64_t>(static_cast<double>(seconds) * microcobble_per_second / weight));
 }
@@ -67,7 +67,7 @@ Result<UnitPlan> write_unit(const Project& project, const JobPlan& plan, const j
   InputFiles source(project);
   SPARKMILL_ASSIGN(const auto work, job::open(piece.job, source, {}));  // what volunteers get must open
   out.units = work->units();
-  out.credit_microcobble = job::credit_microcobble(*job::find_kind(piece.job.kind), out.units);
+  out.credit_microcobble = job::credit_microcobble(*work);
   out.max_result_bytes = kAnswerBytes + work->leaf_count() * kLeafBytes;
   out.fpops_est = std::max(1e6, static_cast<double>(out.credit_microcobble) * kFlopsPerMicrocobble);
   out.fpops_bound = out.fpops_est * kSlowest;
@@ -108,12 +108,10 @@ Result<JobPlan> create_job(Project& project, const job::Job& whole, job::BlobSou
   if (row == nullptr) return unknown(whole);
   if (options.quorum < 1 || options.quorum > 5) return fail(Status::bad_argument, "quorum: 1 to 5");
   JobPlan plan{whole, std::string(row->name), options, {}};
-  if (options.quorum < 2) {
-    SPARKMILL_ASSIGN(const auto work, job::open(whole, blobs, {}));
-    if (work->needs_quorum()) {
-      return fail(Status::bad_argument, "a job without evidence cannot be checked by its proof",
-                  "ask for two answers (--quorum 2), or for evidence");
-    }
+  SPARKMILL_ASSIGN(const auto work, job::open(whole, blobs, {}));
+  if (options.quorum < 2 && work->needs_quorum()) {
+    return fail(Status::bad_argument, "a job without evidence cannot be checked by its proof",
+                "ask for two answers (--quorum 2), or for evidence");
   }
   const std::filesystem::path folder = project.job_folder(whole.id);
   std::error_code ec;
@@ -122,7 +120,7 @@ Result<JobPlan> create_job(Project& project, const job::Job& whole, job::BlobSou
     if (ec) return fail(Status::io_error, path.string() + ": " + ec.message());
   }
   const std::uint64_t target =
-      options.unit_units != 0 ? options.unit_units : units_of_seconds(*row, kDefaultUnitSeconds);
+      options.unit_units != 0 ? options.unit_units : units_of_seconds(*work, kDefaultUnitSeconds);
   const auto keep = [&](Bytes bytes) { return write_if_new(project.input_file(sha256(bytes)), bytes); };
   SPARKMILL_ASSIGN(const std::vector<job::Piece> pieces, row->split(whole, blobs, target, keep));
   std::vector<Hash32> unit_ids;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CPU rows: a batch cut into chunks, hashes, scalars and verdicts around the inner functions of one ISA. Compiled
 // for the baseline; only what cpu_ops.h lists runs with wider instructions.
-#include <cstdlib>
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <new>
 
 #include "kernels/backend/cpu.h"
-#include "kernels/ed25519/cpu_ops.h"
+#include "kernels/backend/key_cache.h"
+#include "kernels/ed25519/cpu_memory.h"
 #include "kernels/ed25519/ed25519.h"
 #include "kernels/ed25519/encoding.h"
 #include "kernels/ed25519/rows.h"
@@ -14,17 +16,8 @@
 namespace sparkmill::ed25519 {
 namespace {
 
-struct Free {
-  void operator()(void* p) const { std::free(p); }
-};
-
-std::unique_ptr<void, Free> allocate(std::size_t bytes) {
-  constexpr std::size_t kPage = 4096;
-  std::unique_ptr<void, Free> p(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage));
-  if (p == nullptr) throw std::bad_alloc();
-  std::memset(p.get(), 0, bytes);
-  return p;
-}
+constexpr std::size_t kKeyTables = 256;  ///< of 17 KiB each
+constexpr std::size_t kWorthALane = 6;   ///< a table costs what six items of a known key save (README)
 
 Words4 words(const std::uint8_t* bytes) {
   Words4 w;
@@ -34,20 +27,29 @@ Words4 words(const std::uint8_t* bytes) {
 
 class CpuKernel final : public Kernel {
  public:
-  explicit CpuKernel(const cpu::Ops& ops)
+  CpuKernel(const cpu::Ops& ops, const std::uint64_t* base_table)
       : ops_(ops),
-        base_table_(allocate(ops.base_table_bytes)),
-        workspace_(allocate(ops.workspace_bytes)),
-        memory_(allocate(sizeof(Memory))) {
-    ops_.make_base_table(base_table(), workspace_.get());
-  }
+        base_table_(base_table),
+        workspace_(cpu::allocate(ops.workspace_bytes)),
+        memory_(cpu::allocate(sizeof(Memory))),
+        key_tables_(cpu::reserve(kKeyTables * ops.key_table_bytes)),
+        cache_({kKeyTables, ops.lanes, kWorthALane * ops.lanes}) {}
 
   Done verify_vartime(Policy policy, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
                       const StopToken& stop) override {
     SPARKMILL_TRY(check(batch, results));
-    for (std::size_t first = 0; first < batch.count; first += cpu::kChunk) {
+    for (std::size_t first = 0; first < batch.count; first += kernels::KeyCache::kSpan) {
       if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-      run_chunk(rules(policy), batch, results, first, std::min(cpu::kChunk, batch.count - first));
+      const std::size_t count = std::min(kernels::KeyCache::kSpan, batch.count - first);
+      const Sorted items = sorted(batch, first, count);
+      for (const bool known : {false, true}) {
+        const std::span<const std::uint32_t> list = known ? items.known : items.plain;
+        for (std::size_t at = 0; at < list.size(); at += cpu::kChunk) {
+          if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+          run_chunk(rules(policy), batch, results, first, list.subspan(at, std::min(cpu::kChunk, list.size() - at)),
+                    known);
+        }
+      }
     }
     return done();
   }
@@ -60,17 +62,72 @@ class CpuKernel final : public Kernel {
     cpu::Chunk chunk;
     cpu::HashJob jobs[cpu::kChunk];
     bool s_in_range[cpu::kChunk];
+    std::uint16_t table[kernels::KeyCache::kSpan];
+    std::uint32_t plain[kernels::KeyCache::kSpan], known[kernels::KeyCache::kSpan];
+    bool key_good[kKeyTables];  ///< the key of the table is a point
+  };
+  /// Items of a span by the ladder they climb.
+  struct Sorted {
+    std::span<const std::uint32_t> plain, known;
   };
 
-  std::uint64_t* base_table() { return static_cast<std::uint64_t*>(base_table_.get()); }
+  Memory& memory() { return *static_cast<Memory*>(memory_.get()); }
+  std::uint64_t* key_table(std::size_t number) {
+    return static_cast<std::uint64_t*>(key_tables_.get()) + number * (ops_.key_table_bytes / sizeof(std::uint64_t));
+  }
 
-  void prepare(const Rules& rule, const kernels::SignatureBatch& batch, std::size_t first, std::size_t count,
-               bool evidence) {
-    Memory& m = *static_cast<Memory*>(memory_.get());
+  Sorted sorted(const kernels::SignatureBatch& batch, std::size_t first, std::size_t count) {
+    Memory& m = memory();
+    cache_.assign(0, batch.keys.subspan(first * kKeyBytes, count * kKeyBytes), kKeyBytes, std::span(m.table, count),
+                  [this](std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
+                    make_key_tables(keys, tables);
+                  });
+    // Known ones by their tables, so that neighbours read the same lines of the cache.
+    std::array<std::uint16_t, kKeyTables + 1> begin{};
+    std::size_t plain = 0, known = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      const ByteView message = batch.message(first + i);
-      const std::uint8_t* signature = batch.signatures.data() + (first + i) * kSignatureBytes;
-      m.jobs[i] = {signature, batch.keys.data() + (first + i) * kKeyBytes, message.data(), message.size(), {}};
+      if (m.table[i] == kernels::KeyCache::kNone) {
+        m.plain[plain++] = static_cast<std::uint32_t>(i);
+      } else {
+        ++begin[m.table[i] + 1u];
+        ++known;
+      }
+    }
+    for (std::size_t t = 1; known != 0 && t <= kKeyTables; ++t)
+      begin[t] = static_cast<std::uint16_t>(begin[t] + begin[t - 1]);
+    for (std::size_t i = 0; known != 0 && i < count; ++i) {
+      if (m.table[i] != kernels::KeyCache::kNone) m.known[begin[m.table[i]]++] = static_cast<std::uint32_t>(i);
+    }
+    // Lanes that would climb with padding take known keys along.
+    while (plain % ops_.side_by_side != 0 && known != 0) m.plain[plain++] = m.known[--known];
+    return {{m.plain, plain}, {m.known, known}};
+  }
+  void make_key_tables(std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
+    Memory& m = memory();
+    std::uint64_t* to[cpu::kChunk];
+    for (std::size_t l = 0; l < ops_.lanes; ++l) {
+      const std::size_t k = l < keys.size() ? l : 0;
+      to[l] = key_table(tables[k]);
+      const Words4 a = words(keys[k].data());
+      for (std::size_t w = 0; w < 4; ++w) m.chunk.key[w][l] = a[w];
+    }
+    ops_.make_key_tables(m.chunk, to, workspace_.get());
+    for (std::size_t k = 0; k < keys.size(); ++k) m.key_good[tables[k]] = m.chunk.a_decoded[k] != 0;
+  }
+
+  void prepare(const Rules& rule, const kernels::SignatureBatch& batch, std::size_t first,
+               std::span<const std::uint32_t> items, bool known, bool evidence) {
+    Memory& m = memory();
+    const std::size_t count = items.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = first + items[i];
+      const ByteView message = batch.message(at);
+      const std::uint8_t* signature = batch.signatures.data() + at * kSignatureBytes;
+      m.jobs[i] = {signature, batch.keys.data() + at * kKeyBytes, message.data(), message.size(), {}};
+      if (!known) continue;
+      // These lie apart.
+      for (const std::uint8_t* line : {m.jobs[i].r, m.jobs[i].r + 63, m.jobs[i].a, message.data()})
+        __builtin_prefetch(line);
     }
     ops_.hash(m.jobs, count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -89,17 +146,27 @@ class CpuKernel final : public Kernel {
         m.chunk.r[k][i] = r[k];
       }
     }
+    if (known) {
+      const std::size_t padded = (count + ops_.side_by_side - 1) / ops_.side_by_side * ops_.side_by_side;
+      for (std::size_t i = 0; i < padded; ++i) {
+        const std::uint16_t table = m.table[items[std::min(i, count - 1)]];
+        m.chunk.key_table[i] = key_table(table);
+        m.chunk.a_decoded[i] = m.key_good[table] ? 1 : 0;
+      }
+    }
+    m.chunk.known = known;
     m.chunk.count = count;
     m.chunk.schedule = evidence ? &cpu::evidence_schedule() : &cpu::plain_schedule();
     m.chunk.cofactored = rule.cofactored;
   }
 
   void run_chunk(const Rules& rule, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
-                 std::size_t first, std::size_t count) {
-    prepare(rule, batch, first, count, !results.evidence.empty());
-    Memory& m = *static_cast<Memory*>(memory_.get());
-    ops_.verify(m.chunk, base_table(), workspace_.get());
-    for (std::size_t i = 0; i < count; ++i) {
+                 std::size_t first, std::span<const std::uint32_t> items, bool known) {
+    prepare(rule, batch, first, items, known, !results.evidence.empty());
+    Memory& m = memory();
+    ops_.verify(m.chunk, base_table_, workspace_.get());
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const std::size_t at = first + items[i];
       const auto column = [i](const std::uint64_t(&w)[4][cpu::kChunk]) {
         return Words4{w[0][i], w[1][i], w[2][i], w[3][i]};
       };
@@ -112,15 +179,17 @@ class CpuKernel final : public Kernel {
         valid = valid && point == r;
       }
       if (rule.small_order_refused) valid = valid && !has_small_order(a) && !has_small_order(r);
-      results.valid[first + i] = valid ? 1 : 0;
+      results.valid[at] = valid ? 1 : 0;
       if (results.evidence.empty()) continue;
       const Words4 evidence = decoded ? column(m.chunk.evidence) : Words4{};
-      std::memcpy(results.evidence.data() + (first + i) * kEvidenceBytes, evidence.data(), sizeof evidence);
+      std::memcpy(results.evidence.data() + at * kEvidenceBytes, evidence.data(), sizeof evidence);
     }
   }
 
   const cpu::Ops& ops_;
-  std::unique_ptr<void, Free> base_table_, workspace_, memory_;
+  const std::uint64_t* base_table_;
+  std::unique_ptr<void, cpu::Free> workspace_, memory_, key_tables_;
+  kernels::KeyCache cache_;
 };
 
 template <kernels::Isa kIsa>
@@ -134,7 +203,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
   const kernels::Probe p = kernels::probe_isa(kIsa);
   if (!p.ok) return fail(Status::unsupported, p.why);
   try {
-    return std::unique_ptr<kernels::Kernel>(std::make_unique<CpuKernel>(kOps()));
+    return std::unique_ptr<kernels::Kernel>(std::make_unique<CpuKernel>(kOps(), cpu::base_table<kOps>()));
   } catch (const std::bad_alloc&) {
     return fail(Status::internal, "out of memory for an ed25519 kernel");
   }
@@ -142,7 +211,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
 
 template <kernels::Isa kIsa, const cpu::Ops& (*kOps)()>
 kernels::Row row(std::string_view isa, int rank) {
-  return {kernels::Family::ed25519, kernels::Backend::cpu, isa, rank, 1, probe<kIsa>, make<kIsa, kOps>};
+  return {kernels::Family::ed25519, kernels::Backend::cpu, isa, rank, 2, probe<kIsa>, make<kIsa, kOps>};
 }
 
 }  // namespace

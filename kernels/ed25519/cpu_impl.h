@@ -26,6 +26,9 @@ constexpr std::uint64_t kZero[5] = {0, 0, 0, 0, 0};
 constexpr std::uint64_t kOne[5] = {1, 0, 0, 0, 0};
 
 template <class F>
+struct Vrf;
+
+template <class F>
 struct Lanes {
   using V = typename F::V;
   using Fe = typename F::Fe;
@@ -36,8 +39,9 @@ struct Lanes {
   static constexpr std::size_t kGroups = kChunk / kLanes;
   static constexpr std::size_t kPair = F::kPair;  ///< groups whose ladders are interleaved
   static constexpr std::size_t kDecode = 4;       ///< groups whose powers are interleaved
-  static constexpr std::size_t kEntriesA = (std::size_t{1} << (kWindowA - 1)) + 1;
-  static constexpr std::size_t kEntriesB = (std::size_t{1} << (kWindowB - 1)) + 1;
+  static constexpr std::size_t kMade = 128;       ///< entries made affine by one inversion
+  static constexpr std::size_t kRowWordsA = kEntriesA * F::kAffineWords, kRowWordsB = kEntriesB * F::kAffineWords;
+  static_assert(kMade % (kEntriesA - 1) == 0 && (kEntriesB - 1) % kMade == 0);
 
   struct Point {
     Fe x, y, z, t;
@@ -56,6 +60,8 @@ struct Lanes {
     Fe rx[kGroups], ry[kGroups];
     Fe prefix[2 * kGroups];
     Mask a_good[kGroups], r_good[kGroups];
+    Projective made[kMade];
+    Fe made_prefix[kMade];
   };
 
   // --- points ---
@@ -224,15 +230,14 @@ struct Lanes {
 
   // --- tables ---
 
-  /// 0 .. 16 times (x, y), the entries of a lane in one piece.
-  static __attribute__((noinline)) void make_table(std::uint64_t (*table)[kEntriesA][F::kCachedWords], const Fe& x,
-                                                   const Fe& y) {
+  static Point affine(const Fe& x, const Fe& y) { return {x, y, F::constant(kOne), F::mul(x, y)}; }
+  /// 0 .. 16 times p, the entries of a lane in one piece.
+  static __attribute__((noinline)) void make_table(std::uint64_t (*table)[kEntriesA][F::kCachedWords], Point p) {
     const auto put = [&](std::size_t entry, const Cached& c) {
       std::uint64_t* rows[kLanes];
       for (std::size_t l = 0; l < kLanes; ++l) rows[l] = table[l][entry];
       F::put_entry(rows, c.c, 4);
     };
-    Point p = {x, y, F::constant(kOne), F::mul(x, y)};
     put(0, cached(identity()));
     const Cached one = cached(p);
     put(1, one);
@@ -263,15 +268,76 @@ struct Lanes {
     add_cached(p, F::select(negative, e[1], e[0]), F::select(negative, e[0], e[1]),
                F::select(negative, F::negated_factor(e[2]), e[2]), e[3], with_t);
   }
-  static __attribute__((noinline)) void add_b(Point& p, const std::uint64_t* table, const std::int16_t* digits,
-                                              bool with_t) {
-    const std::uint64_t *base[kLanes], *rows[kLanes];
-    for (std::size_t l = 0; l < kLanes; ++l) base[l] = table;
-    const Mask negative = find_rows<F::kAffineWords>(digits, base, rows);
+  /// A multiple out of a table of affine entries for each lane.
+  static __attribute__((noinline)) void add_row(Point& p, const std::uint64_t* const* table, const std::int16_t* digits,
+                                                bool with_t) {
+    const std::uint64_t* rows[kLanes];
+    const Mask negative = find_rows<F::kAffineWords>(digits, table, rows);
     Fe e[3];
     F::template get_entry<3>(rows, e);
     add_affine(p, F::select(negative, e[1], e[0]), F::select(negative, e[0], e[1]),
                F::select(negative, F::negated_factor(e[2]), e[2]), with_t);
+  }
+  static SM_INLINE void add_b(Point& p, const std::uint64_t* table, const std::int16_t* digits, bool with_t) {
+    const std::uint64_t* base[kLanes];
+    for (std::size_t l = 0; l < kLanes; ++l) base[l] = table;
+    add_row(p, base, digits, with_t);
+  }
+  /// Many tables do not fit the second cache: the entries of the next addition set out while this one is worked.
+  static SM_INLINE void fetch_early(const std::uint64_t* const* table, std::size_t offset, const std::int16_t* digits) {
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const int digit = digits[l];
+      const std::uint64_t* row =
+          table[l] + offset + static_cast<std::size_t>(digit < 0 ? -digit : digit) * F::kAffineWords;
+      __builtin_prefetch(row);
+      __builtin_prefetch(row + 8);
+    }
+  }
+  /// put(k, entry) of the first `count` of w.made, affine, by one inversion: no Z is 0.
+  template <class Put>
+  static void make_affine(Workspace& w, std::size_t count, Put put) {
+    Fe product = w.made[0].z;
+    for (std::size_t k = 1; k < count; ++k) {
+      w.made_prefix[k] = product;
+      product = F::mul(product, w.made[k].z);
+    }
+    invert(product);
+    for (std::size_t k = count; k-- > 0;) {
+      const Fe inverse = k == 0 ? product : F::mul(product, w.made_prefix[k]);
+      if (k != 0) product = F::mul(product, w.made[k].z);
+      const Fe x = F::mul(w.made[k].x, inverse), y = F::mul(w.made[k].y, inverse);
+      const Fe entry[3] = {F::sum(y, x), F::difference(y, x), F::mul(F::mul(x, y), F::constant(kTwoD))};
+      put(k, entry);
+    }
+  }
+  /// 0 .. entries - 1 times 2^(turns width j) P for each row j; a lane's rows go to table[lane].
+  static void make_rows(Workspace& w, Point p, std::size_t entries, std::size_t rows, std::size_t turns,
+                        std::size_t width, std::uint64_t* const* table) {
+    const std::size_t each = entries - 1;  // beside 0
+    std::size_t made = 0, first = 0;       // `first`: number of w.made[0] among all
+    const auto put = [&](std::size_t row, std::size_t multiple, const Fe* entry) {
+      std::uint64_t* to[kLanes];
+      for (std::size_t l = 0; l < kLanes; ++l) to[l] = table[l] + (row * entries + multiple) * F::kAffineWords;
+      F::put_entry(to, entry, 3);
+    };
+    const Fe one = F::constant(kOne), neutral[3] = {one, one, F::constant(kZero)};
+    for (std::size_t row = 0; row < rows; ++row) {
+      put(row, 0, neutral);
+      const Cached base = cached(p);
+      for (std::size_t k = 1; k <= each; ++k) {
+        if (k > 1) add_cached(p, base, true);
+        w.made[made++] = {p.x, p.y, p.z};
+        if (made < kMade && (row + 1 < rows || k < each)) continue;
+        make_affine(w, made,
+                    [&](std::size_t at, const Fe* entry) { put((first + at) / each, (first + at) % each + 1, entry); });
+        first += made;
+        made = 0;
+      }
+      // p is 2^(width - 1) times the row's base.
+      if (row + 1 < rows) {
+        for (std::size_t k = turns * width - (width - 1); k-- > 0;) double_point(p, k == 0);
+      }
+    }
   }
 
   // --- the ladder ---
@@ -302,11 +368,64 @@ struct Lanes {
         for (std::size_t g = 0; g < kPair; ++g) w.pause[group + g] = {p[g].x, p[g].y, p[g].z};
       }
     }
+    end_ladder(w, group, chunk, p);
+  }
+  /// The same of keys with tables of their own. T is wanted until the last addition before a doubling.
+  static void known_ladder(Workspace& w, std::size_t group, const Chunk& chunk, const std::uint64_t* base_table) {
+    const Schedule& s = *chunk.schedule;
+    const auto digits_a = [&](std::size_t g, std::size_t digit) {
+      return chunk.a + ((group + g) * kDigitsA + digit) * kLanes;
+    };
+    const auto digits_b = [&](std::size_t g, std::size_t digit) {
+      return chunk.b + ((group + g) * kDigitsB + digit) * kLanes;
+    };
+    Point p[kPair];
+    for (Point& start : p) start = identity();
+    constexpr std::size_t kTopTurn = (kTurnsA - 1) * kWindowA;
+    static_assert(kTopTurn >= (kTurnsB - 1) * kWindowB);
+    for (std::size_t bit = kTopTurn + 1; bit-- > 0;) {
+      const bool with_a = bit % kWindowA == 0, with_b = bit % kWindowB == 0 && bit / kWindowB < kTurnsB;
+      if (bit != kTopTurn) double_pair(p, with_a || with_b);
+      const bool ends = bit == 0 && s.pause < 0 && chunk.cofactored;
+      if (with_a) {
+        for (std::size_t digit = s.low_a + bit / kWindowA, row = 0; digit < s.count_a; digit += kTurnsA, ++row) {
+          const bool more = digit + kTurnsA < s.count_a || with_b || ends;
+          const bool last = digit + kTurnsA >= s.count_a;
+          const std::size_t next = last ? s.low_a + bit / kWindowA - 1 : digit + kTurnsA;
+          for (std::size_t g = 0; g < kPair; ++g) {
+            const std::uint64_t *table[kLanes], *const *keys = chunk.key_table + (group + g) * kLanes;
+            if (!last || bit != 0) fetch_early(keys, last ? 0 : (row + 1) * kRowWordsA, digits_a(g, next));
+            for (std::size_t l = 0; l < kLanes; ++l) table[l] = keys[l] + row * kRowWordsA;
+            add_row(p[g], table, digits_a(g, digit), more);
+          }
+        }
+      }
+      if (with_b) {
+        for (std::size_t digit = s.low_b + bit / kWindowB, row = 0; digit < s.count_b; digit += kTurnsB, ++row) {
+          for (std::size_t g = 0; g < kPair; ++g)
+            add_b(p[g], base_table + row * kRowWordsB, digits_b(g, digit), digit + kTurnsB < s.count_b || ends);
+        }
+      }
+    }
+    if (s.pause >= 0) {
+      for (std::size_t g = 0; g < kPair; ++g) w.pause[group + g] = {p[g].x, p[g].y, p[g].z};
+      for (std::size_t bit = static_cast<std::size_t>(s.pause); bit-- > 0;) {
+        const bool with_a = bit % kLowA == 0, with_b = bit % kLowB == 0;
+        double_pair(p, with_a);
+        for (std::size_t g = 0; with_a && g < kPair; ++g)
+          add_row(p[g], chunk.key_table + (group + g) * kLanes, digits_a(g, bit / kLowA),
+                  with_b || (bit == 0 && chunk.cofactored));
+        for (std::size_t g = 0; with_b && g < kPair; ++g)
+          add_b(p[g], base_table, digits_b(g, bit / kLowB), bit == 0 && chunk.cofactored);
+      }
+    }
+    end_ladder(w, group, chunk, p);
+  }
+  static void end_ladder(Workspace& w, std::size_t group, const Chunk& chunk, Point* p) {
     for (std::size_t g = 0; g < kPair; ++g) {
       if (chunk.cofactored) {
         const Fe x = F::difference(F::constant(kZero), w.rx[group + g]);
-        const Point r = {x, w.ry[group + g], F::constant(kOne), F::mul(x, w.ry[group + g])};
-        add_cached(p[g], cached(r), false);
+        add_cached(p[g], cached(affine(x, w.ry[group + g])), false);
         for (int k = 0; k < 3; ++k) double_point(p[g], false);
       }
       w.sum[group + g] = {p[g].x, p[g].y, p[g].z};
@@ -318,25 +437,29 @@ struct Lanes {
     const std::size_t used = (chunk.count + kLanes - 1) / kLanes;
     const std::size_t groups = (used + kDecode - 1) / kDecode * kDecode;  // padding is worked like the rest
     for (std::size_t g = 0; g < groups; g += kDecode) {
-      decode(chunk.key, g, true, w.x + g, w.y + g, w.a_good + g);
+      if (!chunk.known) decode(chunk.key, g, true, w.x + g, w.y + g, w.a_good + g);
       if (chunk.cofactored) decode(chunk.r, g, false, w.rx + g, w.ry + g, w.r_good + g);
     }
     const std::size_t pairs = (used + kPair - 1) / kPair * kPair;
     for (std::size_t g = 0; g < pairs; g += kPair) {
-      for (std::size_t k = 0; k < kPair; ++k) make_table(w.table[k], w.x[g + k], w.y[g + k]);
+      if (chunk.known) {
+        known_ladder(w, g, chunk, base_table);
+        continue;
+      }
+      for (std::size_t k = 0; k < kPair; ++k) make_table(w.table[k], affine(w.x[g + k], w.y[g + k]));
       ladder(w, g, chunk, base_table);
     }
     if (!chunk.cofactored || chunk.schedule->pause >= 0)
       encode_all(w, w.prefix, pairs, chunk.schedule->pause >= 0, chunk);
     for (std::size_t g = 0; g < used; ++g) {
-      const unsigned a = F::bits_of(w.a_good[g]), r = chunk.cofactored ? F::bits_of(w.r_good[g]) : 0;
+      const unsigned a = chunk.known ? 0 : F::bits_of(w.a_good[g]), r = chunk.cofactored ? F::bits_of(w.r_good[g]) : 0;
       unsigned neutral = 0;
       if (chunk.cofactored) {
         neutral = F::bits_of(F::mask_and(F::is_zero(w.sum[g].x), F::is_zero(F::difference(w.sum[g].y, w.sum[g].z))));
       }
       for (std::size_t l = 0; l < kLanes; ++l) {
         const std::size_t i = g * kLanes + l;
-        chunk.a_decoded[i] = a >> l & 1;
+        if (!chunk.known) chunk.a_decoded[i] = a >> l & 1;
         chunk.r_decoded[i] = r >> l & 1;
         if (chunk.cofactored)
           chunk.point[0][i] = chunk.point[1][i] = chunk.point[2][i] = chunk.point[3][i] = (neutral >> l & 1) ^ 1;
@@ -344,33 +467,54 @@ struct Lanes {
     }
   }
 
-  /// 0 .. 256 times B, affine; all lanes work the same multiples and write the same entry.
-  static void make_base_table(std::uint64_t* table, void*) {
+  static void make_key_tables(Chunk& chunk, std::uint64_t* const* table, void* workspace) {
+    auto& w = *static_cast<Workspace*>(workspace);
+    decode(chunk.key, 0, true, w.x, w.y, w.a_good);
+    const unsigned good = F::bits_of(w.a_good[0]);
+    for (std::size_t l = 0; l < kLanes; ++l) chunk.a_decoded[l] = good >> l & 1;
+    make_rows(w, affine(w.x[0], w.y[0]), kEntriesA, kRowsA, kTurnsA, kWindowA, table);
+  }
+  /// Of B; all lanes work the same multiples and write the same entries. Row 0 is the whole of the plain ladder's.
+  static void make_base_table(std::uint64_t* table, void* workspace) {
     const Fe x = F::constant(kBaseX), y = F::constant(kBaseY);
-    Point p = identity();
-    const Cached one = cached({x, y, F::constant(kOne), F::mul(x, y)});
-    for (std::size_t k = 0; k < kEntriesB; ++k) {
-      Fe inverse = p.z;
-      invert(inverse);
-      const Fe ax = F::mul(p.x, inverse), ay = F::mul(p.y, inverse);
-      const Fe entry[3] = {F::sum(ay, ax), F::difference(ay, ax), F::mul(F::mul(ax, ay), F::constant(kTwoD))};
-      std::uint64_t* rows[kLanes];
-      for (std::size_t l = 0; l < kLanes; ++l) rows[l] = table + k * F::kAffineWords;
-      F::put_entry(rows, entry, 3);
-      add_cached(p, one, true);
+    std::uint64_t* tables[kLanes];
+    for (std::size_t l = 0; l < kLanes; ++l) tables[l] = table;
+    make_rows(*static_cast<Workspace*>(workspace), affine(x, y), kEntriesB, kRowsB, kTurnsB, kWindowB, tables);
+  }
+
+  static void decode_all(const std::uint64_t (*word)[kChunk], std::size_t count, std::uint64_t (*x)[kChunk],
+                         std::uint8_t* good) {
+    for (std::size_t g = 0; g * kLanes < count; g += kDecode) {
+      Fe px[kDecode], py[kDecode];
+      Mask is_point[kDecode];
+      decode(word, g, false, px, py, is_point);
+      for (std::size_t k = 0; k < kDecode; ++k) {
+        V w[4];
+        F::packed(F::frozen(px[k]), w);
+        for (std::size_t part = 0; part < 4; ++part) F::store(x[part] + (g + k) * kLanes, w[part]);
+        for (std::size_t l = 0; l < kLanes; ++l) good[(g + k) * kLanes + l] = F::bits_of(is_point[k]) >> l & 1;
+      }
     }
   }
 
   static Ops ops(const char* isa) {
     return {isa,
             kLanes,
+            kPair * kLanes,
             sizeof(Workspace),
-            kEntriesB * F::kAffineWords * sizeof(std::uint64_t),
+            kRowsB * kRowWordsB * sizeof(std::uint64_t),
             make_base_table,
+            kRowsA * kRowWordsA * sizeof(std::uint64_t),
+            make_key_tables,
             Sha512Lanes<F>::run,
-            verify};
+            verify,
+            decode_all,
+            sizeof(typename Vrf<F>::Workspace),
+            Vrf<F>::run};
   }
 };
 
 }  // namespace
 }  // namespace sparkmill::ed25519::cpu
+
+#include "kernels/ed25519/vrf_impl.h"

@@ -82,8 +82,6 @@ bool below_order(const Words4& s) {
 namespace cpu {
 namespace {
 
-// Below bit 16, with evidence: digits that are never negative and still within the tables.
-constexpr unsigned kLowA = 4, kLowB = 8;
 static_assert(1u << kLowA <= (1u << (kWindowA - 1)) && 1u << kLowB <= (1u << (kWindowB - 1)));
 constexpr unsigned kShift = 16;
 constexpr unsigned kScalarBits = 253;
@@ -109,6 +107,10 @@ Schedule made(bool evidence) {
   place(s.a, kWindowA, kLowA, evidence, s.top);
   place(s.b, kWindowB, kLowB, evidence, s.top);
   s.pause = evidence ? static_cast<int>(kShift) : -1;
+  s.low_a = evidence ? kShift / kLowA : 0;
+  s.low_b = evidence ? kShift / kLowB : 0;
+  s.count_a = s.low_a + (evidence ? high_count(kWindowA) : plain_count(kWindowA));
+  s.count_b = s.low_b + (evidence ? high_count(kWindowB) : plain_count(kWindowB));
   return s;
 }
 

@@ -15,30 +15,31 @@ struct Sha512Lanes {
   static constexpr std::size_t kLanes = F::kLanes;
   static constexpr std::size_t kBlock = 128;
 
-  /// Where a lane stands: blocks are numbered; the message is R || A || M, then padding.
+  /// Where a lane stands: blocks are numbered; the message is R || A || M or M, then padding.
   struct Lane {
     HashJob* job = nullptr;
     std::size_t block = 0, blocks = 0;
     alignas(64) std::uint8_t buffer[kBlock];
   };
 
-  static std::size_t blocks_of(const HashJob& job) { return (64 + job.bytes + 17 + kBlock - 1) / kBlock; }
+  static std::size_t head_of(const HashJob& job) { return job.r == nullptr ? 0 : 64; }
+  static std::size_t blocks_of(const HashJob& job) { return (head_of(job) + job.bytes + 17 + kBlock - 1) / kBlock; }
 
   /// The next block of a lane: in place where it lies whole within M.
   static const std::uint8_t* next_block(Lane& lane) {
     const HashJob& job = *lane.job;
-    const std::size_t from = lane.block * kBlock, total = 64 + job.bytes;
-    if (from >= 64 && from + kBlock <= total) return job.message + (from - 64);
+    const std::size_t head = head_of(job), from = lane.block * kBlock, total = head + job.bytes;
+    if (from >= head && from + kBlock <= total) return job.message + (from - head);
     std::uint8_t* out = lane.buffer;
     std::size_t at = 0;
-    if (from == 0) {
+    if (from < head) {
       __builtin_memcpy(out, job.r, 32);
       __builtin_memcpy(out + 32, job.a, 32);
-      at = 64;
+      at = head;
     }
     if (from + at < total) {
       const std::size_t left = total - from - at, size = left < kBlock - at ? left : kBlock - at;
-      if (size != 0) __builtin_memcpy(out + at, job.message + (from + at - 64), size);
+      if (size != 0) __builtin_memcpy(out + at, job.message + (from + at - head), size);
       at += size;
     }
     if (at < kBlock) __builtin_memset(out + at, 0, kBlock - at);

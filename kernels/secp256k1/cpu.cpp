@@ -6,7 +6,9 @@
 #include <cstring>
 #include <new>
 
+#include "base/hash.h"
 #include "kernels/backend/cpu.h"
+#include "kernels/hash/behind_block.h"
 #include "kernels/secp256k1/reference.h"
 #include "kernels/secp256k1/rows.h"
 #include "kernels/secp256k1/scalar.h"
@@ -39,8 +41,9 @@ struct Input {
 
 class CpuKernel final : public Kernel {
  public:
-  explicit CpuKernel(const cpu::Ops& ops)
+  CpuKernel(const cpu::Ops& ops, const hashes::cpu::Ops& hash)
       : ops_(ops),
+        challenges_(hash, challenge_tags()),
         base_table_(cpu::base_table()),
         workspace_(allocate(ops.workspace_bytes)),
         memory_(allocate(sizeof(Memory))) {}
@@ -59,6 +62,7 @@ class CpuKernel final : public Kernel {
                                  batch.message(first + i));
       }
       if (which == Check::bip340) {
+        hash_challenges(batch, first, count);
         for (std::size_t i = 0; i < count; ++i) put_scalars(i, memory().input[i].s, memory().input[i].z);
       } else {
         put_quotients(count, false);
@@ -124,6 +128,7 @@ class CpuKernel final : public Kernel {
     cpu::Chunk chunk;
     Input input[cpu::kChunk];
     Scalar inverse[cpu::kChunk], prefix[cpu::kChunk];
+    hashes::cpu::BehindBlock challenge[cpu::kChunk];
   };
   Memory& memory() { return *static_cast<Memory*>(memory_.get()); }
 
@@ -133,6 +138,7 @@ class CpuKernel final : public Kernel {
   static bool in_range(const Words4& n) { return !is_zero(n) && less(n, ModN::kModulus); }
   static Input refused() { return {false, kBaseX, {}, 0, kOne, kOne, kOne}; }
 
+  /// For bip340 without the challenge.
   static Input read(Check which, ByteView key, ByteView signature, ByteView message) {
     Input in{true, {}, {}, 0, from_big_endian(signature.data()), from_big_endian(signature.data() + 32), {}};
     const std::uint8_t* x = key.data() + (which == Check::ecdsa_compressed ? 1 : 0);
@@ -141,8 +147,7 @@ class CpuKernel final : public Kernel {
     if (which == Check::bip340) {
       if (!less(in.r, ModP::kModulus) || !less(in.s, ModN::kModulus)) return refused();
       in.odd = 1;  // the negative of the key
-      in.z = Scalar::reduced(reference::bip340_challenge(signature.first(32), key, message)).number();
-      return in;
+      return in;   // z is the challenge, made for all together
     }
     if (!in_range(in.r) || !in_range(in.s)) return refused();
     if (which == Check::ecdsa) {
@@ -171,6 +176,26 @@ class CpuKernel final : public Kernel {
     return in;
   }
 
+  /// The tag "BIP0340/challenge" twice, the block that every challenge begins with.
+  static Bytes challenge_tags() {
+    const Hash32 tag = sha256(view("BIP0340/challenge"));
+    Bytes block(tag.begin(), tag.end());
+    block.insert(block.end(), tag.begin(), tag.end());
+    return block;
+  }
+  void hash_challenges(const kernels::SignatureBatch& batch, std::size_t first, std::size_t count) {
+    Memory& m = memory();
+    for (std::size_t i = 0; i < count; ++i) {
+      std::memcpy(m.challenge[i].head, batch.signature(first + i, kSignatureBytes).data(), 32);
+      std::memcpy(m.challenge[i].head + 32, batch.key(first + i, kXOnlyKeyBytes).data(), 32);
+      m.challenge[i].tail = batch.message(first + i);
+    }
+    challenges_.run(std::span(m.challenge, count));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (m.input[i].taken) m.input[i].z = Scalar::reduced(from_big_endian(m.challenge[i].digest.data())).number();
+    }
+  }
+
   void start(std::size_t count, bool compressed, bool compare, bool evidence) {
     cpu::Chunk& c = memory().chunk;
     c.count = count;
@@ -181,6 +206,7 @@ class CpuKernel final : public Kernel {
     for (auto& digits : c.g) std::memset(digits.negative, 0, sizeof digits.negative);
     std::memset(c.low_q.negative, 0, sizeof c.low_q.negative);
     std::memset(c.low_g.negative, 0, sizeof c.low_g.negative);
+    std::memset(c.low_none, 0, sizeof c.low_none);
   }
   /// The digits of u1 and u2, and the columns of the item.
   void put_scalars(std::size_t i, const Words4& u1, const Words4& u2) {
@@ -207,10 +233,7 @@ class CpuKernel final : public Kernel {
     for (std::size_t h = 0; h < 2; ++h) cpu::write_digits<cpu::kWindowQ>(half[h], i, ops_.lanes, c.q[h]);
     if (!c.evidence) return;
     const std::uint64_t mask = (std::uint64_t{1} << cpu::kLowBits) - 1;
-    c.even[0][i] = static_cast<std::uint8_t>(~u1[0] & 1);
-    c.even[1][i] = static_cast<std::uint8_t>(~u2[0] & 1);
-    cpu::write_digits<cpu::kWindowG>({{(u1[0] & mask) | 1, 0, 0}, false}, i, ops_.lanes, c.low_g);
-    cpu::write_digits<cpu::kWindowQ>({{(u2[0] & mask) | 1, 0, 0}, false}, i, ops_.lanes, c.low_q);
+    cpu::write_low_digits(static_cast<unsigned>(u1[0] & mask), static_cast<unsigned>(u2[0] & mask), i, ops_.lanes, c);
   }
   /// u1 = z / s, u2 = r / s; recovery: u1 = -z / r, u2 = s / r.
   void put_quotients(std::size_t count, bool recovery) {
@@ -242,6 +265,7 @@ class CpuKernel final : public Kernel {
   }
 
   const cpu::Ops& ops_;
+  const hashes::cpu::BehindBlockHasher challenges_;
   const std::uint64_t* base_table_;
   std::unique_ptr<void, Free> workspace_, memory_;
 };
@@ -257,7 +281,10 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
   const kernels::Probe p = kernels::probe_isa(kIsa);
   if (!p.ok) return fail(Status::unsupported, p.why);
   try {
-    return std::unique_ptr<kernels::Kernel>(std::make_unique<CpuKernel>(kOps()));
+    // The widest lanes for hashes, whatever those of the curve: both rows have AVX2 at least.
+    const bool wide = kIsa != kernels::Isa::avx2 && kernels::probe_isa(kernels::Isa::avx512).ok;
+    const hashes::cpu::Ops& hash = wide ? hashes::cpu::avx512_ops() : hashes::cpu::avx2_ops();
+    return std::unique_ptr<kernels::Kernel>(std::make_unique<CpuKernel>(kOps(), hash));
   } catch (const std::bad_alloc&) {
     return fail(Status::internal, "out of memory for a secp256k1 kernel");
   }

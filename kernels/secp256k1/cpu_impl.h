@@ -39,8 +39,8 @@ struct Lanes {
     Fe x, y, z;
   };
   struct Workspace {
-    /// Odd multiples of Q, then of lambda Q, over a Z that all of them share.
-    alignas(64) std::uint64_t table[kLanes][2 * kRowsQ][kRowWords];
+    /// Odd multiples of Q, then of lambda Q, then 2 Q, over a Z that all of them share.
+    alignas(64) std::uint64_t table[kLanes][kRowsTableQ][kRowWords];
     Point sum[kGroups], pause[kGroups];
     Fe prefix[2 * kGroups];
     Fe entry_x[kRowsQ], entry_y[kRowsQ], ratio[kRowsQ];
@@ -216,7 +216,7 @@ struct Lanes {
     const std::uint16_t* at = d.row + (group * kDigits + digit) * kLanes;
     for (std::size_t l = 0; l < kLanes; ++l) rows[l] = table + l * stride + at[l] * kRowWords;
   }
-  static constexpr std::size_t kStrideQ = 2 * kRowsQ * kRowWords;
+  static constexpr std::size_t kStrideQ = kRowsTableQ * kRowWords;
 
   /// `half`: 1 for lambda Q.
   template <std::size_t kDigits>
@@ -226,6 +226,7 @@ struct Lanes {
     find_rows(d, group, digit, w.table[0][half * kRowsQ], kStrideQ, rows);
     add_rows(p, nullptr, rows, sign(d, group, digit));
   }
+  /// `half`: 1 for lambda G, 2 for the rows of low digits.
   template <std::size_t kDigits>
   static SM_INLINE void add_g(Point& p, const Fe& shared_z, const std::uint64_t* base_table, const Digits<kDigits>& d,
                               std::size_t half, std::size_t group, std::size_t digit) {
@@ -239,8 +240,8 @@ struct Lanes {
     for (std::size_t l = 0; l < kWidth; ++l) rows[l] = w.table[kWidth * side + l][row];
     F::put_rows(rows, x, y);
   }
-  /// Q, 3 Q, .. 31 Q and the same times lambda as (x, y) of points (x : y : shared_z): `shared_z` is what the Z of a
-  /// sum of them must be multiplied by. Co-Z additions (Meloni 2007).
+  /// Q, 3 Q, .. 31 Q, the same times lambda, and 2 Q as (x, y) of points (x : y : shared_z): `shared_z` is what the Z
+  /// of a sum of them must be multiplied by. Co-Z additions (Meloni 2007).
   static __attribute__((noinline)) void make_table(Workspace& w, const Fe& x, const Fe& y, Fe& shared_z) {
     Fe tx, ty;
     each([&](std::size_t s) {
@@ -273,6 +274,8 @@ struct Lanes {
             F::carry(F::wide_sub(F::mul_wide(r.side[s], difference(tx.side[s], px.side[s])), F::wide(ty.side[s])));
       });
     }
+    // 2 Q was brought along to the Z of 31 Q, which becomes everybody's.
+    each([&](std::size_t s) { put_rows(w, 2 * kRowsQ, s, tx.side[s], ty.side[s]); });
     Fe scale = constant(kOne);
     for (std::size_t k = kRowsQ; k-- > 0;) {
       each([&](std::size_t s) {
@@ -352,24 +355,21 @@ struct Lanes {
   /// 2^16 p + [u1 mod 2^16]G + [u2 mod 2^16]Q.
   static void lower(Point& p, const Workspace& w, std::size_t group, const Chunk& chunk,
                     const std::uint64_t* base_table, const Fe& shared_z) {
-    double_point(p, kLowBits - (kLowDigitsQ - 1) * kWindowQ);
-    for (std::size_t i = kLowDigitsQ; i-- > 0;) {
-      if (i != kLowDigitsQ - 1) double_point(p, kWindowQ);
+    unsigned weight = kLowBits;
+    for (std::size_t i = kLowDigitsQ; i-- > 1;) {
+      double_point(p, static_cast<int>(weight - kLowWeightQ[i]));
+      weight = kLowWeightQ[i];
       add_q(p, w, chunk.low_q, 0, group, i);
-      if (i % (kWindowG / kWindowQ) == 0)
-        add_g(p, shared_z, base_table, chunk.low_g, 0, group, i / (kWindowG / kWindowQ));
     }
-    for (std::size_t term = 0; term < 2; ++term) {
-      const Mask even = bits_of(chunk.even[term] + group * kLanes);
-      if (even == 0) continue;
-      const std::uint64_t* rows[kLanes];
-      for (std::size_t l = 0; l < kLanes; ++l) rows[l] = term == 0 ? base_table : w.table[l][0];
-      Point less = p;
-      add_rows(less, term == 0 ? &shared_z : nullptr, rows, kAll);
-      select(p.x, even, less.x, p.x);
-      select(p.y, even, less.y, p.y);
-      select(p.z, even, less.z, p.z);
-    }
+    double_point(p, static_cast<int>(weight));
+    const Point before = p;
+    const Mask none = static_cast<Mask>(chunk.low_none[group]);
+    add_q(p, w, chunk.low_q, 0, group, 0);
+    select(p.x, none, before.x, p.x);
+    select(p.y, none, before.y, p.y);
+    select(p.z, none, before.z, p.z);
+    add_g(p, shared_z, base_table, chunk.low_g, 0, group, 0);
+    add_g(p, shared_z, base_table, chunk.low_g, 2, group, 1);
   }
 
   /// X = r Z^2, or (r + N) Z^2: no division.

@@ -97,26 +97,59 @@ void split(const Words4& n, Half half[2]) {
   half[1] = half_of(second);
 }
 
+void write_low_digits(unsigned u1, unsigned u2, std::size_t item, std::size_t lanes, Chunk& chunk) {
+  // u1 = x + y with an odd x, |x| < 2^10, and y = 1023 or 1024 more than a multiple of 2^11.
+  const int odd = static_cast<int>(u1 & 1), block = static_cast<int>(u1 >> 11);
+  const int x = static_cast<int>(u1) - (2048 * block + 1023 + odd);
+  put_digit(chunk.low_g, item, lanes, 0, odd_row(x), x < 0);
+  put_digit(chunk.low_g, item, lanes, 1, 2 * block + odd, false);
+  // u2 = 2^11 d3 + 2^6 d2 + 2 d1 + d0, where d3, d2, d1 are odd and below 32, and d0 makes d1 odd: 0, +-1 or +-2.
+  const int d3 = static_cast<int>(u2 >> 12) * 2 + 1;
+  int rest = static_cast<int>(u2) - 2048 * d3;        // -2048 to 2047
+  const int d2 = ((rest + 2048) / 128 - 16) * 2 + 1;  // rounded down
+  rest -= 64 * d2;                                    // -64 to 63
+  constexpr int kAtMultipleOfFour = 2, kNone = 0;
+  const int low = rest & 3;
+  const int d0 = low == 0 ? (rest < 0 ? -kAtMultipleOfFour : kAtMultipleOfFour) : low == 1 ? -1 : low == 2 ? kNone : 1;
+  const int d1 = (rest - d0) / 2;
+  put_digit(chunk.low_q, item, lanes, 3, odd_row(d3), false);
+  put_digit(chunk.low_q, item, lanes, 2, odd_row(d2), d2 < 0);
+  put_digit(chunk.low_q, item, lanes, 1, odd_row(d1), d1 < 0);
+  put_digit(chunk.low_q, item, lanes, 0, low == 0 ? static_cast<int>(2 * kRowsQ) : 0, d0 < 0);
+  chunk.low_none[item / lanes] |= static_cast<std::uint32_t>(low == 2) << item % lanes;
+}
+
 const std::uint64_t* base_table() {
   struct Table {
-    alignas(64) std::uint64_t row[2 * kRowsG][kRowWords];
+    alignas(64) std::uint64_t row[kRowsTableG][kRowWords];
   };
   static const std::unique_ptr<const Table> table = [] {
     using Curve = reference::Group<reference::Secp256k1>;
     const FieldElement beta =
         FieldElement::reduced({0xc1396c28719501ee, 0x9cf0497512f58995, 0x6e64479eac3434e9, 0x7ae96a2b657c0710});
     auto made = std::make_unique<Table>();
+    const auto put = [&](std::size_t row, const FieldElement& x, const FieldElement& y) {
+      for (std::size_t w = 0; w < 4; ++w) {
+        made->row[row][w] = x.number()[w];
+        made->row[row][4 + w] = y.number()[w];
+      }
+    };
     const Curve::Point base = Curve::point(Curve::base()), two = Curve::twice(base);
-    Curve::Point p = base;
+    Curve::Point p = base, last = base;
     for (std::size_t k = 0; k < kRowsG; ++k) {
       const Curve::Affine a = Curve::affine(p);
-      const FieldElement endo = a.x * beta;
-      for (std::size_t w = 0; w < 4; ++w) {
-        made->row[k][w] = a.x.number()[w];
-        made->row[kRowsG + k][w] = endo.number()[w];
-        made->row[k][4 + w] = made->row[kRowsG + k][4 + w] = a.y.number()[w];
-      }
+      put(k, a.x, a.y);
+      put(kRowsG + k, a.x * beta, a.y);
+      last = p;
       p = Curve::add(p, two);
+    }
+    // last is 1023 G: rows 2 j and 2 j + 1 are it and one more, plus 2048 j.
+    Curve::Point low[2] = {last, Curve::add(last, base)};
+    const Curve::Point step = Curve::twice(low[1]);
+    for (std::size_t k = 0; k < kLowRowsG; ++k) {
+      const Curve::Affine a = Curve::affine(low[k % 2]);
+      put(2 * kRowsG + k, a.x, a.y);
+      low[k % 2] = Curve::add(low[k % 2], step);
     }
     return made;
   }();

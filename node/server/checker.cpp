@@ -18,7 +18,8 @@ constexpr int kMaxFailures = 5;
 
 }  // namespace
 
-Result<Decision> judge(const CheckInput& in, job::BlobSource& blobs, job::Executor& executor) {
+Result<Decision> judge(const CheckInput& in, job::BlobSource& blobs, job::Executor& executor,
+                       const std::set<job::Kind>& confirm) {
   Decision out;
   const auto refuse = [&out](std::string reason, std::string detail) {
     out.reason = std::move(reason);
@@ -29,8 +30,6 @@ Result<Decision> judge(const CheckInput& in, job::BlobSource& blobs, job::Execut
   if (!commit) return refuse("malformed", commit.error().message);
   out.answer_hash = sha256(commit->answer);
   SPARKMILL_ASSIGN(const job::Job job, job::decode(in.job));
-  const job::KindRow* row = job::find_kind(job.kind);
-  if (!row) return fail(Status::unsupported, "job " + to_hex(job.id) + ": kind unknown here");
   SPARKMILL_ASSIGN(const auto work, job::open(job, blobs, job::Binding::to_lease(in.lease_id, in.worker_pub)));
   SPARKMILL_ASSIGN(const job::Finding found, check_secrets(*work, in.ringers, commit->answer));
   if (!found.ok()) return refuse(found.reason, found.detail);
@@ -38,19 +37,25 @@ Result<Decision> judge(const CheckInput& in, job::BlobSource& blobs, job::Execut
   const auto indices = proof::challenge_indices(seed, work->leaf_count(), in.openings);
   SPARKMILL_ASSIGN(const proof::Verdict verdict, proof::check(*work, *commit, indices, in.opening, executor));
   if (!verdict.accepted) return refuse(verdict.reason, verdict.detail);
+  std::string more = caveat(*work);
+  if (confirm.contains(job.kind)) {
+    SPARKMILL_ASSIGN(const proof::Verdict confirmed, proof::confirm(*work, *commit, executor));
+    if (!confirmed.accepted) return refuse(confirmed.reason, confirmed.detail);
+    more = confirmed.detail;
+  }
   out.accepted = true;
   out.reason = verdict.reason;
-  out.detail = verdict.detail;
-  if (const std::string more = caveat(*work); !more.empty()) out.detail += "; " + more;
+  out.detail = verdict.detail + (more.empty() ? "" : "; " + more);
   out.units = work->units();
-  out.microcobble_per_gi_unit = row->credit_microcobble_per_gi_unit;
+  out.microcobble_per_gi_unit = work->microcobble_per_gi_unit();
   SPARKMILL_ASSIGN(out.result, task_answer(*work, in.ringers, commit->answer));
   return out;
 }
 
 Result<std::unique_ptr<Checker>> Checker::make(Ledger& ledger, BlobStore& blobs, const NodeTime& time,
+                                               std::set<job::Kind> confirm,
                                                std::function<void(const protocol::Receipt&)> on_receipt) {
-  std::unique_ptr<Checker> out(new Checker(ledger, blobs, time, std::move(on_receipt)));
+  std::unique_ptr<Checker> out(new Checker(ledger, blobs, time, std::move(confirm), std::move(on_receipt)));
   const auto first = out->executor_.need(kernels::Family::match);
   if (!first) return first.error();
   return out;
@@ -116,7 +121,7 @@ void Checker::loop() {
 
 bool Checker::check_one(const Id16& lease) {
   const auto input = ledger_.check_input(lease);
-  Result<Decision> decision = input ? judge(*input, blobs_, executor_) : Result<Decision>(input.error());
+  Result<Decision> decision = input ? judge(*input, blobs_, executor_, confirm_) : Result<Decision>(input.error());
   if (!decision) {
     log::get("node")->error("lease {}: could not be checked: {}", to_hex(lease), decision.error().message);
     if (++failures_[lease] < kMaxFailures) return false;

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <functional>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "base/stop.h"
@@ -15,8 +16,10 @@
 
 namespace sparkmill::node {
 
-/// The decision on one opening: ringers, claims, opened leaves, root. A lie is a Decision; an Error is our own failure.
-Result<Decision> judge(const CheckInput& input, job::BlobSource& blobs, job::Executor& executor);
+/// The decision on one opening: ringers, claims, opened leaves, root; of kinds in `confirm` everything. A lie is a
+/// Decision; an Error is our own failure.
+Result<Decision> judge(const CheckInput& input, job::BlobSource& blobs, job::Executor& executor,
+                       const std::set<job::Kind>& confirm);
 
 /// The best CPU row of each family, made and tested when it is first needed. One thread at a time.
 class CpuExecutor final : public job::Executor {
@@ -32,8 +35,10 @@ class CpuExecutor final : public job::Executor {
 
 class Checker {
  public:
-  /// Chooses the kernel row and runs its known answers. Errors: no_device, self_test_failed.
+  /// Chooses the kernel row and runs its known answers. `confirm`: kinds that are recomputed as a whole. Errors:
+  /// no_device, self_test_failed.
   static Result<std::unique_ptr<Checker>> make(Ledger& ledger, BlobStore& blobs, const NodeTime& time,
+                                               std::set<job::Kind> confirm,
                                                std::function<void(const protocol::Receipt&)> on_receipt);
   ~Checker();
   void start();
@@ -44,15 +49,16 @@ class Checker {
   Result<protocol::Receipt> wait(const Id16& lease, unsigned timeout_ms);
 
  private:
-  Checker(Ledger& ledger, BlobStore& blobs, const NodeTime& time,
+  Checker(Ledger& ledger, BlobStore& blobs, const NodeTime& time, std::set<job::Kind> confirm,
           std::function<void(const protocol::Receipt&)> on_receipt)
-      : ledger_(ledger), blobs_(blobs), time_(time), on_receipt_(std::move(on_receipt)) {}
+      : ledger_(ledger), blobs_(blobs), time_(time), confirm_(std::move(confirm)), on_receipt_(std::move(on_receipt)) {}
   void loop();
   bool check_one(const Id16& lease);
 
   Ledger& ledger_;
   BlobStore& blobs_;
   const NodeTime& time_;
+  const std::set<job::Kind> confirm_;
   std::function<void(const protocol::Receipt&)> on_receipt_;
   CpuExecutor executor_;
   std::thread thread_;

@@ -5,6 +5,7 @@
   rsa.py check FILE...    every case of vector files against its verdict, digest and score
   rsa.py known > FILE     the known answers of the start-up self-test
   rsa.py known --check F  whether F has them, layout apart
+  rsa.py messages > FILE  vectors of draws over messages of every length that matters (tests/vectors/rsa2048_messages.json)
 """
 import hashlib
 import json
@@ -28,6 +29,8 @@ def valid(encoding, n, signature, message, e=E):
     """Of bytes as they stand in a file: key and signature have 256 bytes or are refused."""
     if len(n) != 256 or len(signature) != 256 or e != E:
         return False
+    if encoding == "draw" and not 1 <= len(message) <= 245:
+        return False
     n, s = int.from_bytes(n, "big"), int.from_bytes(signature, "big")
     return in_range(n, s) and pow(s, E, n).to_bytes(256, "big") == encoded(encoding, message)
 
@@ -41,8 +44,9 @@ def cases(path):
     """(case, encoding, n, e, signature, message, wanted)"""
     for c in json.load(open(path))["cases"]:
         n, signature = bytes.fromhex(c["n"]), bytes.fromhex(c["sig"])
-        if "prev_hash" in c:
-            yield c, "draw", n, c["e"], signature, bytes.fromhex(c["prev_hash"]), c["valid"]
+        if "prev_hash" in c or "message" in c:
+            message = c["prev_hash"] if "prev_hash" in c else c["message"]
+            yield c, "draw", n, c["e"], signature, bytes.fromhex(message), c["valid"]
         else:  # DER integers: one zero before the top bit; a small exponent breaks our key rule
             n, e = n[1:] if n[:1] == b"\0" else n, int(c["e"], 16)
             message = hashlib.sha256(bytes.fromhex(c["msg"])).digest()
@@ -97,7 +101,59 @@ def known():
     return "\n".join(lines + ["};", "", "}  // namespace sparkmill::rsa"]) + "\n"
 
 
+def seeded(label, size):
+    out, counter = b"", 0
+    while len(out) < size:
+        out += hashlib.sha256(f"{label}/{counter}".encode()).digest()
+        counter += 1
+    return out[:size]
+
+
+def prime(label):
+    """1,024 bits, the two highest set, p - 1 not a multiple of E; Fermat to some bases is enough for a test's key."""
+    p = int.from_bytes(seeded(label, 128), "big") | 3 << 1022 | 1
+    while (p - 1) % E == 0 or any(p % q == 0 for q in range(3, 2000, 2)) or any(pow(a, p - 1, p) != 1 for a in (2, 3, 5)):
+        p += 2
+    return p
+
+
+def messages():
+    p, q = prime("sparkmill/messages/p"), prime("sparkmill/messages/q")
+    n, d = p * q, pow(E, -1, (p - 1) * (q - 1))
+    list_ = []
+
+    def case(why, message, em, ok):
+        signature = pow(int.from_bytes(em, "big"), d, n).to_bytes(256, "big")
+        key = n.to_bytes(256, "big")
+        assert valid("draw", key, signature, message) == ok, why
+        list_.append({"n": key.hex(), "e": E, "sig": signature.hex(), "message": message.hex(), "valid": ok, "why": why})
+
+    def loose(message, padding):
+        return b"\0\1" + b"\xff" * padding + b"\0" + message
+
+    for why, size in [("one byte", 1), ("a seal: a hash", 32), ("a draw: hash and round", 36), ("a later seal", 37),
+                      ("a vote", 41), ("more than a DigestInfo and a hash", 52), ("the longest", 245)]:
+        m = seeded(why, size)
+        case(why, m, encoded("draw", m), True)
+    m = seeded("long", 246)
+    case("seven FF: block type 1 wants eight", m, encoded("draw", m), False)
+    case("an empty message", b"", encoded("draw", b""), False)
+    m = seeded("a vote", 41)
+    case("cut by a byte", m[:-1], encoded("draw", m), False)
+    case("a byte more", m + b"\0", encoded("draw", m), False)
+    case("a zero byte in front of the message", m, encoded("draw", b"\0" + m), False)
+    case("eight FF and the rest behind the message", m, loose(m + bytes(256 - 52), 8), False)
+    case("DigestInfo in front of it", m, encoded("draw", DIGEST_INFO + m), False)
+    rows = ",\n".join("  " + json.dumps(c) for c in list_)
+    head = {"source": "tests/oracle/rsa.py, keys and messages from fixed texts", "licence": "Apache-2.0",
+            "rule": "consensus evidence 3.1: sig^e mod n == 0001 || FF*(253 - |M|) || 00 || M, M of 1 to 245 bytes"}
+    return json.dumps(head)[:-1] + ", \"cases\": [\n" + rows + "\n]}\n"
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["messages"]:
+        sys.stdout.write(messages())
+        sys.exit(0)
     if sys.argv[1:2] == ["check"]:
         sys.exit(check(sys.argv[2:]))
     if sys.argv[1:2] == ["known"]:

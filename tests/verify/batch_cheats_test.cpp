@@ -112,31 +112,31 @@ TEST(BatchCheats, EachKindOfPlantedItemSkipped) {
   constexpr int kLeases = 8;
   for (const char* policy : {"go", "bytom_legacy", "rfc8032_canonical_cofactorless", "rfc8032_canonical_cofactored",
                              "zip215", "dalek_strict"}) {
-    std::map<job::PlantKind, int> caught, shown;
+    std::map<signatures::Flaw, int> caught, shown;
     for (int lease = 0; lease < kLeases; ++lease) {
       BatchSample sample(*testing::form("ed25519", policy), 512, true, "kinds" + std::to_string(lease));
       const job::Outcome truth = testing::batch_outcome(*sample.work, 1u << 20);
       const Bytes verdicts = *job::decode_batch_answer(truth.answer, 512);
-      for (const job::PlantKind kind : (*job::make_signers(sample.form, {}))->kinds()) {
+      for (const signatures::Flaw flaw : signatures::flaws_of(sample.form)) {
         Bytes lie = verdicts;
         bool any = false;
         for (const job::Plant& p : sample.plants.list) {
-          if (p.kind != kind || p.valid) continue;
+          if (p.flaw != flaw || p.valid) continue;
           lie[p.index] = 1;
           any = true;
         }
         if (!any) continue;  // the policy accepts this kind
         job::Outcome told = truth;
         told.answer = answer_of(lie);
-        ++shown[kind];
+        ++shown[flaw];
         const job::Finding found = job::check_plants(sample.plants, told.answer);
-        caught[kind] += found.reason == "plant_missed" ? 1 : 0;
+        caught[flaw] += found.reason == "plant_missed" ? 1 : 0;
       }
     }
-    for (const auto& [kind, times] : shown) {
-      std::printf("%s, %s skipped: caught %d of %d\n", policy, std::string(job::name(kind)).c_str(), caught[kind],
-                  times);
-      EXPECT_EQ(caught[kind], times);
+    for (const auto& [flaw, times] : shown) {
+      std::printf("%s, %s skipped: caught %d of %d\n", policy, std::string(signatures::about(flaw)).c_str(),
+                  caught[flaw], times);
+      EXPECT_EQ(caught[flaw], times);
     }
     EXPECT_GE(shown.size(), 8u) << policy;
   }

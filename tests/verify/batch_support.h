@@ -41,6 +41,8 @@ inline std::vector<const signatures::Form*> signed_forms() {
                                                                   {"ecdsa_address", "ethereum_transaction"},
                                                                   {"ecdsa_address", "tron_transaction"},
                                                                   {"bip340", "bip340"},
+                                                                  {"musig2", "bip327"},
+                                                                  {"ecvrf", "tai"},
                                                                   {"rsa2048", "draw"},
                                                                   {"rsa2048", "pkcs1_sha256"}}) {
     out.push_back(form(scheme, policy));
@@ -49,6 +51,11 @@ inline std::vector<const signatures::Form*> signed_forms() {
 }
 /// Signing takes long.
 inline bool slow(const signatures::Form& f) { return f.scheme != signatures::Scheme::ed25519; }
+
+inline Result<std::unique_ptr<kernels::Kernel>> batch_kernel(kernels::Family family) {
+  SPARKMILL_ASSIGN(const kernels::Choice choice, kernels::choose(family, kernels::cpu_device()));
+  return choice.row->make(kernels::cpu_device());
+}
 
 inline job::InlineExecutor batch_executor(kernels::Family family) {
   const auto choice = kernels::choose(family, kernels::cpu_device());
@@ -71,9 +78,9 @@ inline job::Outcome batch_outcome(const job::Work& work, std::uint64_t target_un
 struct BatchSample {
   BatchSample(const signatures::Form& f, std::uint32_t count, bool evidence = true, std::string_view name = "batch")
       : form(f) {
-    const auto signers = job::make_signers(form, seed_of(std::string(name) + "/keys"));
+    const auto signers = signatures::make_signers(form, {seed_of(std::string(name) + "/keys"), {}});
     EXPECT_TRUE(signers.ok());
-    kinds = (*signers)->kinds().size();
+    flaws = (*signers)->flaws().size();
     auto planted = job::plant_batch(**signers, {}, count, seed_of(std::string(name) + "/plants"));
     EXPECT_TRUE(planted.ok()) << (planted.ok() ? "" : planted.error().message);
     plants = planted->plants;
@@ -84,7 +91,7 @@ struct BatchSample {
     work = std::move(*opened);
   }
   const signatures::Form& form;
-  std::size_t kinds = 0;
+  std::size_t flaws = 0;
   job::Plants plants;
   Bytes stream;
   job::MemoryBlobs blobs;

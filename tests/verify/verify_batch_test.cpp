@@ -29,15 +29,15 @@ TEST(VerifyBatch, PlantedItemsOfEveryFormAreFound) {
     // Everything that was not planted is good, so the answer is known completely.
     const Bytes verdicts = *decode_batch_answer(outcome.answer, sample.plants.items);
     std::size_t bad = 0, at = 0;
-    std::set<PlantKind> kinds;
+    std::set<signatures::Flaw> flaws;
     for (std::uint32_t k = 0; k < verdicts.size(); ++k) {
       const bool planted = at < sample.plants.list.size() && sample.plants.list[at].index == k;
       EXPECT_EQ(verdicts[k], planted ? sample.plants.list[at].valid : 1) << k;
-      if (planted) kinds.insert(sample.plants.list[at++].kind);
+      if (planted) flaws.insert(sample.plants.list[at++].flaw);
       bad += verdicts[k] == 0 ? 1 : 0;
     }
     EXPECT_EQ(bad, 64u);
-    EXPECT_EQ(kinds.size(), sample.kinds);
+    EXPECT_EQ(flaws.size(), sample.flaws);
   }
 }
 
@@ -171,10 +171,24 @@ TEST(VerifyBatch, BadInputIsNamed) {
 
 TEST(VerifyBatch, LongMessagesCountMore) {
   const signatures::Form& go = *testing::form("ed25519", "go");
-  EXPECT_EQ(item_weight(go, Bytes(32)), 64u);
-  EXPECT_EQ(item_weight(go, Bytes(47)), 64u);
-  EXPECT_GT(item_weight(go, Bytes(48)), 64u);
-  EXPECT_GT(item_weight(go, Bytes(1u << 20)), 10'000u);
+  EXPECT_EQ(item_weight(go, Bytes(32), {}), 64u);
+  EXPECT_EQ(item_weight(go, Bytes(47), {}), 64u);
+  EXPECT_GT(item_weight(go, Bytes(48), {}), 64u);
+  EXPECT_GT(item_weight(go, Bytes(1u << 20), {}), 10'000u);
+}
+
+// A committee's key is paid for once where its votes come together.
+TEST(VerifyBatch, ListsOfSignersCountOnce) {
+  const signatures::Form& musig2 = *testing::form("musig2", "bip327");
+  Bytes first(2 + 3 * 33 + 32, 2), second;
+  first[0] = 3;
+  first[1] = 0;
+  second = first;
+  second.back() ^= 1;  // another message of the same committee
+  const std::uint64_t alone = item_weight(musig2, first, {}), again = item_weight(musig2, second, first);
+  EXPECT_EQ(alone - again, 3 * 72u);
+  second[40] ^= 1;
+  EXPECT_EQ(item_weight(musig2, second, first), alone);
 }
 
 TEST(Plants, LayoutRoundTripsAndRefusesNonsense) {
@@ -189,8 +203,8 @@ TEST(Plants, LayoutRoundTripsAndRefusesNonsense) {
   std::swap_ranges(swapped.begin() + 12, swapped.begin() + 18, swapped.begin() + 18);
   EXPECT_FALSE(decode_plants(swapped).ok());
   // Another seed plants elsewhere, the same one the same.
-  auto signers = make_signers(sample.form, seed_of("keys"));
-  auto twin = make_signers(sample.form, seed_of("keys"));
+  auto signers = signatures::make_signers(sample.form, {seed_of("keys"), {}});
+  auto twin = signatures::make_signers(sample.form, {seed_of("keys"), {}});
   const auto a = plant_batch(**signers, {}, 256, seed_of("a"));
   const auto b = plant_batch(**twin, {}, 256, seed_of("a"));
   ASSERT_TRUE(a.ok() && b.ok());

@@ -55,12 +55,15 @@ class Packed {
 /// Every question of every block, asked once.
 class Answers {
  public:
-  /// None: now asked for.
-  std::optional<bool> find(const Triple& t) {
+  enum class State : std::uint8_t { wanted, valid, invalid };
+  using Known = std::map<Triple, State>;  // ordered: its cost does not depend on what an attacker chooses
+  using Entry = Known::value_type;
+
+  /// Where the answer stands or will stand; it stays there.
+  const Entry* find(const Triple& t) {
     const auto [at, fresh] = known_.try_emplace(t, State::wanted);
     if (fresh) wanted_.push_back(&*at);
-    if (at->second == State::wanted) return std::nullopt;
-    return at->second == State::valid;
+    return &*at;
   }
   bool complete() const { return wanted_.empty(); }
 
@@ -87,9 +90,6 @@ class Answers {
   }
 
  private:
-  enum class State : std::uint8_t { wanted, valid, invalid };
-  using Known = std::map<Triple, State>;  // ordered: its cost does not depend on what an attacker chooses
-  using Entry = Known::value_type;
   Known known_;
   std::vector<Entry*> wanted_;
 };
@@ -103,17 +103,19 @@ class Asker final : public SignatureOracle {
   bool valid(Op op, ByteView key, ByteView message, ByteView signature) override {
     if (signature.size() != 64) return false;
     ++asked_;
-    const auto known = answers_.find(triple_of(key, message, signature));
-    if (!known) guessed_ = true;
-    if (!known && ahead_ && op == Op::checkmultisig) ask_band();
-    return known.value_or(true);
+    const Answers::Entry* entry = answers_.find(triple_of(key, message, signature));
+    if (entry->second != Answers::State::wanted) return entry->second == Answers::State::valid;
+    guesses_.push_back(entry);
+    if (ahead_ && op == Op::checkmultisig) ask_band();
+    return true;
   }
   void multisig(std::span<const ByteView> keys, ByteView message, std::span<const ByteView> signatures) override {
     keys_ = keys;
     message_ = message;
     signatures_ = signatures;
   }
-  bool guessed() const { return guessed_; }
+  /// Taken for valid before they were answered.
+  std::vector<const Answers::Entry*> guesses() && { return std::move(guesses_); }
   std::uint64_t asked() const { return asked_; }
 
  private:
@@ -129,20 +131,21 @@ class Asker final : public SignatureOracle {
 
   Answers& answers_;
   const bool ahead_;
-  bool guessed_ = false;
+  std::vector<const Answers::Entry*> guesses_;
   std::uint64_t asked_ = 0;
   std::span<const ByteView> keys_, signatures_;  ///< of the CHECKMULTISIG that asks
   ByteView message_;
 };
 
-/// Answers of all rounds written into the facts.
+/// Answers of all rounds written into the facts. A round takes every question for one that is answered with valid;
+/// where it was right, its facts stand.
 Done judge_transactions(std::span<const Item> items, std::vector<Judged>& out, const Engines& engines,
                         const StopToken& stop) {
   Answers answers;
   std::vector<std::size_t> open(items.size());
   for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
   for (unsigned round = 0; !open.empty(); ++round) {
-    std::vector<std::size_t> left;
+    std::vector<std::pair<std::size_t, std::vector<const Answers::Entry*>>> guessed;
     for (const std::size_t i : open) {
       if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
       const Block& block = *items[i].block;
@@ -154,10 +157,15 @@ Done judge_transactions(std::span<const Item> items, std::vector<Judged>& out, c
             judge_transaction(block.transactions[t], out[i].ids.transactions[t], block.header.height, t == 0, asker));
       }
       facts.signatures = asker.asked();
-      if (asker.guessed()) left.push_back(i);
+      guessed.emplace_back(i, std::move(asker).guesses());
     }
     if (!answers.complete()) SPARKMILL_TRY(answers.answer(engines, stop));
-    open = std::move(left);
+    open.clear();
+    for (const auto& [i, guesses] : guessed) {
+      const bool right = std::all_of(guesses.begin(), guesses.end(),
+                                     [](const Answers::Entry* e) { return e->second == Answers::State::valid; });
+      if (!right) open.push_back(i);
+    }
   }
   return done();
 }

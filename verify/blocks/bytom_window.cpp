@@ -66,23 +66,25 @@ class Window {
   WindowSummary summary() const { return summary_; }
 
  private:
-  /// The next blocks to judge; none at the end. Waits while the window is full and others hold it.
+  /// The next blocks to judge; none at the end. Waits while the window is full and others hold it. Reads two bundles
+  /// before it takes one, as long as there is room: so the window fills while lanes are at work, and knows the seeds to
+  /// come.
   Result<std::vector<Slot*>> take() {
+    const std::size_t bundle = std::max<std::size_t>(options_.bundle, 1);
+    std::size_t reads = 2 * bundle;
     std::unique_lock lock(mutex_);
     while (true) {
       if (stop_.stop_requested()) return stop_all(lock, fail(Status::cancelled, "stopped"));
       if (over_) return std::vector<Slot*>();
-      if (Done read = fill(); !read) {
-        // Blocks that were read before the error are still delivered.
-        read_error_ = read.error();
-        at_end_ = true;
+      if (reads > 0 && !at_end_ && !reading_ && (slots_.empty() || weight_ < options_.bytes)) {
+        --reads;
+        read_one(lock);
+        continue;
       }
-      if (untaken_ < slots_.size()) break;
-      if (at_end_) {
-        if (!slots_.empty()) {
-          changed_.wait(lock);
-          continue;
-        }
+      const std::size_t waiting = slots_.size() - untaken_;
+      // While another lane reads, half a bundle is left to grow.
+      if (waiting >= bundle || (waiting != 0 && !reading_)) return first_waiting(std::min(waiting, bundle));
+      if (at_end_ && !reading_ && slots_.empty()) {
         over_ = true;
         changed_.notify_all();
         if (read_error_) return std::exchange(read_error_, std::nullopt).value();
@@ -90,43 +92,52 @@ class Window {
       }
       changed_.wait(lock);
     }
+  }
+
+  std::vector<Slot*> first_waiting(std::size_t count) {
     std::vector<Slot*> bundle;
-    while (untaken_ < slots_.size() && bundle.size() < std::max<std::size_t>(options_.bundle, 1)) {
-      bundle.push_back(slots_[untaken_++].get());
-    }
+    while (bundle.size() < count) bundle.push_back(slots_[untaken_++].get());
     return bundle;
   }
 
-  /// Reads, decodes and links two bundles, one to judge now and one to look ahead, as long as the window has room: so
-  /// it fills while lanes are at work, and knows the seeds to come. Under mutex_.
-  Done fill() {
-    const std::size_t enough = slots_.size() + 2 * std::max<std::size_t>(options_.bundle, 1);
-    while (!at_end_ && !stop_.stop_requested() && slots_.size() < enough &&
-           (slots_.empty() || weight_ < options_.bytes)) {
-      SPARKMILL_ASSIGN(std::optional<Bytes> bytes, next_());
-      if (!bytes) {
-        at_end_ = true;
-        break;
-      }
-      auto slot = std::make_unique<Slot>();
-      slot->number = read_++;
-      slot->bytes = std::move(*bytes);
-      auto block = decode(slot->bytes);
-      if (block) {
-        slot->block = std::move(*block);
-        const chain::BlockHeader& header = slot->block->header;
-        slot->context = walk_.next(header.height);
-        walk_.append(header, chain::header_hash(header));
-        if (slot->context.seed) shelf_.expect(*slot->context.seed);
-      } else {
-        slot->judged.verdict = undecodable(block.error());
-        walk_.forget();
-      }
-      slot->weight = weight_of(*slot);
-      weight_ += slot->weight;
-      slots_.push_back(std::move(slot));
+  /// Reads, decodes and links one block. Others judge and deliver meanwhile, however long the source takes: `lock` is
+  /// open, reading_ keeps other readers away. An error ends the run behind the blocks that were read before.
+  void read_one(std::unique_lock<std::mutex>& lock) {
+    reading_ = true;
+    lock.unlock();
+    Result<std::unique_ptr<Slot>> slot = next_slot();
+    lock.lock();
+    reading_ = false;
+    if (!slot) read_error_ = slot.error();
+    if (!slot || *slot == nullptr) {
+      at_end_ = true;
+    } else {
+      weight_ += (*slot)->weight;
+      slots_.push_back(std::move(*slot));
     }
-    return done();
+    changed_.notify_all();
+  }
+
+  /// nullptr at the end. By one thread at a time.
+  Result<std::unique_ptr<Slot>> next_slot() {
+    SPARKMILL_ASSIGN(std::optional<Bytes> bytes, next_());
+    if (!bytes) return std::unique_ptr<Slot>();
+    auto slot = std::make_unique<Slot>();
+    slot->number = read_++;
+    slot->bytes = std::move(*bytes);
+    auto block = decode(slot->bytes);
+    if (block) {
+      slot->block = std::move(*block);
+      const chain::BlockHeader& header = slot->block->header;
+      slot->context = walk_.next(header.height);
+      walk_.append(header, chain::header_hash(header));
+      if (slot->context.seed) shelf_.expect(*slot->context.seed);
+    } else {
+      slot->judged.verdict = undecodable(block.error());
+      walk_.forget();
+    }
+    slot->weight = weight_of(*slot);
+    return slot;
   }
 
   Done judge_bundle(std::span<Slot* const> bundle, const Engines& engines) {
@@ -158,7 +169,7 @@ class Window {
     for (Slot* slot : bundle) slot->ready = true;
     if (delivering_) return done();
     delivering_ = true;
-    while (!over_ && !slots_.empty() && slots_.front()->ready) {
+    while (!over_ && !stop_.stop_requested() && !slots_.empty() && slots_.front()->ready) {
       const std::unique_ptr<Slot> slot = std::move(slots_.front());
       slots_.pop_front();
       --untaken_;
@@ -223,7 +234,8 @@ class Window {
   std::deque<std::unique_ptr<Slot>> slots_;  ///< in chain order; the first `untaken_` are with lanes or ready
   std::size_t untaken_ = 0;
   std::size_t weight_ = 0;
-  std::uint64_t read_ = 0;
+  std::uint64_t read_ = 0;  ///< by the thread that reads
+  bool reading_ = false;
   bool at_end_ = false;
   bool over_ = false;
   bool delivering_ = false;

@@ -13,7 +13,8 @@
 
 namespace sparkmill::blocks::bytom {
 
-/// Blocks in chain order, as bytes; nothing at the end. Called by one thread at a time.
+/// Blocks in chain order, as bytes; nothing at the end. Called by one thread at a time; the others go on while it
+/// waits. A source that may wait for long looks at the stop token itself.
 using NextBlock = std::function<Result<std::optional<Bytes>>()>;
 
 /// One judged block, in chain order. `block` is null for bytes that could not be decoded. Returns false to end the

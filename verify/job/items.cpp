@@ -161,7 +161,8 @@ Done ItemWork::check_bad(ByteView verdicts, std::span<const std::string> not_by)
   SPARKMILL_ASSIGN(const auto kernel, other_cpu_kernel(family(), not_by));
   Bytes found(claimed.size());
   std::vector<Hash32> evidence(claimed.size());
-  SPARKMILL_TRY(decide(claimed, *kernel, {}, found, evidence));
+  SPARKMILL_TRY(not_by.empty() ? decide(claimed, *kernel, {}, found, evidence)
+                               : decide_again(claimed, *kernel, {}, found, evidence));
   for (std::size_t k = 0; k < claimed.size(); ++k) {
     if (found[k] == verdicts[claimed[k]]) continue;
     return fail(Status::mismatch,

@@ -53,6 +53,11 @@ class ItemWork : public Work {
   /// Decides the items with these indices (ascending): a verdict and the evidence of each. Both spans have their size.
   virtual Done decide(std::span<const std::uint32_t> indices, kernels::Kernel& kernel, const StopToken& stop,
                       std::span<std::uint8_t> verdicts, std::span<Hash32> evidence) const = 0;
+  /// As decide, for a second look at bad items before they are handed in: kernels beside `kernel` are others, too.
+  virtual Done decide_again(std::span<const std::uint32_t> indices, kernels::Kernel& kernel, const StopToken& stop,
+                            std::span<std::uint8_t> verdicts, std::span<Hash32> evidence) const {
+    return decide(indices, kernel, stop, verdicts, evidence);
+  }
   /// The answer's layout, one verdict byte an item. Error: bad_input.
   virtual Bytes encode_answer(ByteView verdicts) const = 0;
   virtual Result<Bytes> decode_answer(ByteView answer) const = 0;

@@ -41,28 +41,30 @@ inline constexpr std::uint64_t kMatchWeight =
 
 // The AVX-512 row; a core of the reference machine makes 115 hashes a second.
 inline constexpr std::uint64_t kHashesPerCoreSecond = 115;
-inline constexpr std::uint64_t kTensorityWeight =
+constexpr std::uint64_t kHashWeight =
     kMicroCobblePerCoreSecondTimesDay * 1024 / (kSecondsPerDay * kHashesPerCoreSecond) * (1ull << 20);
 
 // Ed25519 `go`: a slice of 4,096 on the AVX-512 row, evidence and its hashes included; others in proportion.
 inline constexpr std::uint64_t kSignaturesPerCoreSecond = 239'000;
-inline constexpr std::uint64_t kSignatureWeight =
+constexpr std::uint64_t kVerificationWeight =
     kMicroCobblePerCoreSecondTimesDay * (1ull << 20) / (kSecondsPerDay * kSignaturesPerCoreSecond) * 1024;
 
 constexpr KindRow kKinds[] = {
     {Kind::match_h, "match.h", "pairs", kernels::Family::match, open_match_h, kMatchWeight, true, split_match_h,
      combine_match_h},
-    {Kind::tensority, "tensority", "hashes", kernels::Family::tensority, open_tensority, kTensorityWeight, false,
+    {Kind::tensority, "tensority", "hashes", kernels::Family::tensority, open_tensority, kHashWeight, false,
      split_tensority, combine_tensority},
-    {Kind::tensority_check, "tensority.check", "hashes", kernels::Family::tensority, open_tensority_check,
-     kTensorityWeight, true, split_tensority_check, combine_tensority_check},
-    {Kind::verify_batch, "verify.batch", "signatures", kernels::Family::ed25519, open_verify_batch, kSignatureWeight,
+    {Kind::tensority_check, "tensority.check", "hashes", kernels::Family::tensority, open_tensority_check, kHashWeight,
+     true, split_tensority_check, combine_tensority_check},
+    {Kind::verify_batch, "verify.batch", "signatures", kernels::Family::ed25519, open_verify_batch, kVerificationWeight,
      true, split_verify_batch, combine_verify_batch},
-    {Kind::verify_blocks, "verify.blocks", "hashes", kernels::Family::tensority, open_verify_blocks, kTensorityWeight,
-     true, split_verify_blocks, combine_verify_blocks},
+    {Kind::verify_blocks, "verify.blocks", "blocks", kernels::Family::tensority, open_verify_blocks, kHashWeight, true,
+     split_verify_blocks, combine_verify_blocks},
 };
 
 }  // namespace
+
+const std::uint64_t kTensorityWeight = kHashWeight, kSignatureWeight = kVerificationWeight;
 
 Bytes canonical(const Job& job) {
   ByteWriter w;
@@ -152,11 +154,21 @@ const KindRow* find_kind(Kind kind) {
   return nullptr;
 }
 
-std::uint64_t credit_microcobble(const KindRow& row, std::uint64_t units) {
+namespace {
+std::uint64_t due_for(std::uint64_t units, std::uint64_t weight) {
   __extension__ using Wide = unsigned __int128;
-  const Wide due = (Wide{units} * row.credit_microcobble_per_gi_unit) >> 30;
+  const Wide due = (Wide{units} * weight) >> 30;
   return due > ~std::uint64_t{0} ? ~std::uint64_t{0} : static_cast<std::uint64_t>(due);
 }
+}  // namespace
+
+std::uint64_t credit_microcobble(const KindRow& row, std::uint64_t units) {
+  return due_for(units, row.credit_microcobble_per_gi_unit);
+}
+std::uint64_t credit_microcobble(const Work& work) { return due_for(work.units(), work.microcobble_per_gi_unit()); }
+
+std::string_view Work::unit() const { return find_kind(job().kind)->unit; }
+std::uint64_t Work::microcobble_per_gi_unit() const { return find_kind(job().kind)->credit_microcobble_per_gi_unit; }
 
 Result<Finding> Work::audit(ByteView, const Hash32&, std::uint32_t, Executor&) const { return Finding{}; }
 

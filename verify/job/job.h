@@ -123,6 +123,9 @@ class Work {
   /// The same inputs bound to another lease: shares what was parsed, derives new digest keys. Nothing is read again.
   virtual std::unique_ptr<Work> rebind(const Binding& binding) const = 0;
   virtual std::uint64_t units() const = 0;  ///< total, in the kind's unit (match.h: pairs x leaves, weighted by n/2048)
+  /// What the units are called and worth. That of the kind's row, unless the kind has units of several sorts.
+  virtual std::string_view unit() const;
+  virtual std::uint64_t microcobble_per_gi_unit() const;
   virtual std::uint64_t leaf_count() const = 0;
   /// The leaves bind no work: only equal answers of two operators prove anything.
   virtual bool needs_quorum() const { return false; }
@@ -209,6 +212,10 @@ struct KindRow {
 };
 /// floor(units * weight / 2^30), in 1e-6 cobblestones.
 std::uint64_t credit_microcobble(const KindRow& row, std::uint64_t units);
+/// The same for a whole job, by its own weight.
+std::uint64_t credit_microcobble(const Work& work);
+/// Weights of a Tensority hash and of a verification of Ed25519 `go`.
+extern const std::uint64_t kTensorityWeight, kSignatureWeight;
 std::span<const KindRow> kinds();
 const KindRow* find_kind(Kind kind);
 /// find_kind + open; an unknown kind is Status::unsupported.

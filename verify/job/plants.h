@@ -6,7 +6,7 @@
 #pragma once
 
 #include "verify/job/job.h"
-#include "verify/job/signers.h"
+#include "verify/signatures/signers/signers.h"
 
 namespace sparkmill::job {
 
@@ -16,7 +16,7 @@ inline constexpr std::uint32_t kMinPlantedItems = 64;
 
 struct Plant {
   std::uint32_t index = 0;
-  PlantKind kind = PlantKind::key_bit;
+  signatures::Flaw flaw = signatures::Flaw::key_bit;
   bool valid = false;  ///< under the form's policy
   auto operator<=>(const Plant&) const = default;
 };
@@ -40,7 +40,7 @@ struct PlantedBatch {
 /// items are those of the fastest CPU row.
 /// Errors: bad_argument (fewer than kMinPlantedItems items, or `real` too long or of another form), internal (kinds
 /// that the policy accepts throughout), cancelled, what the kernel reports.
-Result<PlantedBatch> plant_batch(Signers& signers, const signatures::Items& real, std::uint32_t items,
+Result<PlantedBatch> plant_batch(signatures::Signers& signers, const signatures::Items& real, std::uint32_t items,
                                  const Hash32& seed, const StopToken& stop = {});
 
 /// Findings: "plant_missed" (a planted bad item called valid), "plant_refused" (a good one called invalid),

@@ -13,6 +13,8 @@ inline constexpr std::uint16_t kFileProofVersion = 1;
 inline constexpr std::size_t kMaxJobBytes = 128 * 1024;
 /// A multiproof has at most 64 hashes a leaf, an opening is far smaller than this; both bound what a parser allocates.
 inline constexpr std::size_t kMaxHashes = 1u << 20;
+/// Of a slice when everything is recomputed: some seconds at the most.
+inline constexpr std::uint64_t kConfirmUnits = 1u << 20;
 inline constexpr std::size_t kMaxSection = 1u << 30;
 
 Verdict refuse(std::string reason, std::string detail) { return {false, std::move(reason), std::move(detail)}; }
@@ -123,6 +125,21 @@ Result<Verdict> check(const job::Work& work, const Commit& commit, std::span<con
                   "the opened leaves give root " + to_hex(*root) + ", committed was " + to_hex(commit.root));
   }
   return Verdict{true, "accepted", std::to_string(indices.size()) + " leaves recomputed"};
+}
+
+Result<Verdict> confirm(const job::Work& work, const Commit& commit, job::Executor& executor) {
+  std::vector<Bytes> results;
+  const auto keep = [&](const job::Slice&, Bytes result) {
+    results.push_back(std::move(result));
+    return done();
+  };
+  SPARKMILL_TRY(executor.run(work, work.slice(kConfirmUnits), keep, {}));
+  SPARKMILL_ASSIGN(const job::Outcome outcome, work.assemble(results));
+  if (outcome.answer != commit.answer) return refuse("answer_mismatch", "recomputed, the answer is another one");
+  if (merkle::root(outcome.leaves) != commit.root) {
+    return refuse("root_mismatch", "recomputed, the answer is the same, but the committed evidence is another one");
+  }
+  return Verdict{true, "accepted", "confirmed: all of it was recomputed"};
 }
 
 Result<Bytes> make_file_proof(const job::Work& work, const job::Outcome& outcome) {

@@ -66,6 +66,11 @@ struct Verdict {
 Result<Verdict> check(const job::Work& work, const Commit& commit, std::span<const std::uint64_t> indices,
                       ByteView opening, job::Executor& executor);
 
+/// All of it again: every leaf recomputed, answer and root compared. As dear as the work itself; afterwards nothing in
+/// the answer rests on the worker's word. Reasons: "answer_mismatch", "root_mismatch". Errors only for our own
+/// failures.
+Result<Verdict> confirm(const job::Work& work, const Commit& commit, job::Executor& executor);
+
 /// Verifier mode: one self-contained proof (envelope body) that carries job, all evidence and the answer:
 /// u16 version = 1 | u16 0 | u32 length + job::encode | root[32] | u32 length + evidence | u32 length + answer.
 Result<Bytes> make_file_proof(const job::Work& work, const job::Outcome& outcome);

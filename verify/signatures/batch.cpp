@@ -21,9 +21,17 @@ Done fits(const Form& form, std::string_view what, std::size_t bytes, std::size_
                                         " bytes");
 }
 
-/// Offsets count + 1, rising, within `bytes`; each part of `exact` bytes (0: up to `limit`).
+std::string takes(std::uint64_t bytes, const std::string& lengths) {
+  return " has " + std::to_string(bytes) + " bytes, it must have " + lengths;
+}
+std::string wrong_signature(std::uint64_t bytes) {
+  return bytes <= kMaxSignatureBytes ? "" : takes(bytes, "at most " + std::to_string(kMaxSignatureBytes) + " bytes");
+}
+
+/// Offsets count + 1, rising, within `bytes`; `wrong` says what is wrong with a part of this length, if anything.
+template <class Wrong>
 Done ranges(const Form& form, std::string_view what, std::span<const std::uint64_t> offsets, std::size_t count,
-            std::size_t bytes, std::size_t exact, std::size_t limit) {
+            std::size_t bytes, const Wrong& wrong) {
   const std::string name(what);
   if (offsets.empty() ? count != 0 : offsets.size() - 1 != count) {
     return fail(Status::bad_argument, of(form) + ": " + std::to_string(offsets.size()) + " " + name + " offsets for " +
@@ -35,14 +43,8 @@ Done ranges(const Form& form, std::string_view what, std::span<const std::uint64
     if (from > to || to > bytes) {
       return fail(Status::bad_input, item + " does not lie within the " + std::to_string(bytes) + " bytes given");
     }
-    if (exact != 0 && to - from != exact) {
-      return fail(Status::bad_input,
-                  item + " has " + std::to_string(to - from) + " bytes, it must have " + std::to_string(exact));
-    }
-    if (to - from > limit) {
-      return fail(Status::bad_input, item + " has " + std::to_string(to - from) + " bytes, at most " +
-                                         std::to_string(limit) + " are allowed");
-    }
+    const std::string why = wrong(to - from);
+    if (!why.empty()) return fail(Status::bad_input, item + why);
   }
   return done();
 }
@@ -93,11 +95,13 @@ Done check(const Form& form, const Items& items) {
   if (form.signature_bytes != 0) {
     SPARKMILL_TRY(fits(form, "signatures", items.signatures.size(), items.count, form.signature_bytes));
   } else {
-    SPARKMILL_TRY(ranges(form, "signature", items.signature_offsets, items.count, items.signatures.size(), 0,
-                         kMaxSignatureBytes));
+    SPARKMILL_TRY(
+        ranges(form, "signature", items.signature_offsets, items.count, items.signatures.size(), wrong_signature));
   }
-  return ranges(form, "message", items.message_offsets, items.count, items.messages.size(), form.message_bytes,
-                kMaxMessageBytes);
+  const auto wrong_message = [&](std::uint64_t bytes) {
+    return form.takes_message_of(bytes) ? std::string() : takes(bytes, form.message_lengths());
+  };
+  return ranges(form, "message", items.message_offsets, items.count, items.messages.size(), wrong_message);
 }
 
 Done ItemList::add(ByteView key, ByteView signature, ByteView message) {
@@ -115,10 +119,11 @@ Done ItemList::add(ByteView key, ByteView signature, ByteView message) {
     return wrong("signature", signature.size(), form.signature_bytes);
   }
   if (signature.size() > kMaxSignatureBytes) return over("signature", signature.size(), kMaxSignatureBytes);
-  if (form.message_bytes != 0 && message.size() != form.message_bytes) {
-    return wrong("message", message.size(), form.message_bytes);
-  }
   if (message.size() > kMaxMessageBytes) return over("message", message.size(), kMaxMessageBytes);
+  if (!form.takes_message_of(message.size())) {
+    return fail(Status::bad_input,
+                "message: " + std::to_string(message.size()) + " bytes, expected " + form.message_lengths());
+  }
   keys_.insert(keys_.end(), key.begin(), key.end());
   signatures_.insert(signatures_.end(), signature.begin(), signature.end());
   messages_.insert(messages_.end(), message.begin(), message.end());

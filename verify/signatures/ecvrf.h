@@ -10,17 +10,19 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "kernels/ed25519/vrf.h"
 
 namespace sparkmill::signatures {
 
-enum class VrfSuite : std::uint8_t { tai = 3, ell2 = 4 };  ///< suite_string
-inline constexpr std::size_t kVrfKeyBytes = 32;
-inline constexpr std::size_t kVrfProofBytes = 80;  ///< Gamma (32) | c (16, LE) | s (32, LE)
+using ed25519::kVrfKeyBytes;
+using ed25519::kVrfProofBytes;
+using ed25519::VrfSuite;
 using VrfKey = std::array<std::uint8_t, kVrfKeyBytes>;
 using VrfProof = std::array<std::uint8_t, kVrfProofBytes>;
 using VrfOutput = std::array<std::uint8_t, 64>;
 using VrfEvidence = std::array<std::uint8_t, 64>;  ///< enc(U) | enc(V)
 
+/// One proof on portable code; batches go to kernels/ed25519/vrf.h where the processor has lanes for it.
 /// beta when the proof is right for key and alpha; nothing otherwise: a key or Gamma in no canonical form, s >= L, a
 /// key of small order (validate_key), another c, a length other than 32 or 80 bytes. `evidence`, where given: enc(U) |
 /// enc(V), or zeros when decoding ended before them.

@@ -24,7 +24,7 @@ constexpr Words4 kZero{}, kOne{1, 0, 0, 0};
 /// BIP-340's hash with a tag.
 Hash32 tagged(std::string_view tag, std::initializer_list<ByteView> parts) {
   const Hash32 prefix = sha256(view(tag));
-  Sha256 hash;
+  thread_local Sha256 hash;  // a new one costs more than such a hash
   hash.update(prefix).update(prefix);
   for (const ByteView part : parts) hash.update(part);
   return hash.finish();
@@ -126,6 +126,58 @@ Result<Context> aggregate(std::span<const PlainKey> keys, std::span<const Tweak>
   return c;
 }
 
+/// Products a P of many lists on a kernel. Requires that add() is called list by list.
+class Products {
+ public:
+  void add(std::span<const PlainKey> keys) {
+    const Coefficients coefficients(keys);
+    for (const PlainKey& key : keys) {
+      const Words4 x = secp256k1::from_big_endian(key.data() + 1);
+      const bool plain = (key[0] == 2 || key[0] == 3) && Group::in_range(x);
+      const std::size_t at = signatures_.size();
+      signatures_.resize(at + secp256k1::kRecoverableBytes);
+      const Scalar factor = coefficients.of(key);
+      secp256k1::to_big_endian(x, &signatures_[at]);
+      secp256k1::to_big_endian((factor * Scalar::reduced(x)).number(), &signatures_[at + 32]);
+      signatures_[at + 64] = plain ? static_cast<std::uint8_t>(key[0] - 2) : std::uint8_t{255};  // a verdict 0
+    }
+  }
+  std::size_t count() const { return signatures_.size() / secp256k1::kRecoverableBytes; }
+  Done run(secp256k1::Kernel& kernel, const StopToken& stop) {
+    const Bytes digests(count() * secp256k1::kDigestBytes);
+    std::vector<std::uint64_t> offsets(count() + 1);
+    for (std::size_t i = 0; i < offsets.size(); ++i) offsets[i] = i * secp256k1::kDigestBytes;
+    valid_.assign(count(), 0);
+    points_.assign(count() * secp256k1::kPublicKeyBytes, 0);
+    return kernel.recover_vartime(secp256k1::RecoverRule::in_range, {count(), {}, signatures_, digests, offsets},
+                                  {valid_, {}}, points_, stop);
+  }
+  /// Nothing where the kernel had none: no point, or x(P) or a out of its range.
+  std::optional<Point> at(std::size_t i) const {
+    if (valid_[i] == 0) return std::nullopt;
+    const std::uint8_t* xy = &points_[i * secp256k1::kPublicKeyBytes];
+    return Group::point({Field::reduced(secp256k1::from_big_endian(xy)),
+                         Field::reduced(secp256k1::from_big_endian(xy + sizeof(Scalar32)))});
+  }
+
+ private:
+  Bytes signatures_, valid_, points_;
+};
+
+/// The sum of the products [first, first + keys); where one is missing, the portable code decides.
+std::optional<Hash32> sum_of(const Products& products, std::size_t first, std::span<const PlainKey> keys) {
+  Point sum = Group::infinity();
+  for (std::size_t k = 0; k < keys.size(); ++k) {
+    const auto one = products.at(first + k);
+    if (!one) {
+      const auto slow = aggregate_keys(keys);
+      return slow ? std::optional(slow->x_only()) : std::nullopt;
+    }
+    sum = Group::add(sum, *one);
+  }
+  return Group::is_infinity(sum) ? std::nullopt : std::optional(x_of(sum));
+}
+
 /// GetSessionValues.
 struct Values {
   Context key;
@@ -165,6 +217,28 @@ Result<AggregateKey> aggregate_keys(std::span<const PlainKey> keys, std::span<co
   encode_extended(c.q, out.point.data());
   out.negated = c.negated;
   secp256k1::to_big_endian(c.tweak.number(), out.tweak.data());
+  return out;
+}
+
+Result<std::vector<std::optional<Hash32>>> aggregate_x_only(std::span<const std::vector<PlainKey>> lists,
+                                                            secp256k1::Kernel& kernel, const StopToken& stop) {
+  constexpr std::size_t kKeysAtOnce = 8192;  // bounds the memory, and fills any device
+  std::vector<std::optional<Hash32>> out;
+  out.reserve(lists.size());
+  while (out.size() < lists.size()) {
+    Products products;
+    std::size_t end = out.size();
+    for (; end < lists.size() && products.count() < kKeysAtOnce; ++end) {
+      if (lists[end].size() <= kMaxSigners && !lists[end].empty()) products.add(lists[end]);
+    }
+    SPARKMILL_TRY(products.run(kernel, stop));
+    for (std::size_t first = 0; out.size() < end;) {
+      const std::vector<PlainKey>& keys = lists[out.size()];
+      const bool possible = keys.size() <= kMaxSigners && !keys.empty();
+      out.push_back(possible ? sum_of(products, first, keys) : std::nullopt);
+      if (possible) first += keys.size();
+    }
+  }
   return out;
 }
 

@@ -5,10 +5,14 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/stop.h"
+#include "kernels/secp256k1/secp256k1.h"
 
 namespace sparkmill::signatures {
 
@@ -35,6 +39,11 @@ inline constexpr std::size_t kMaxSigners = 65535;
 void sort_keys(std::span<PlainKey> keys);
 /// KeyAgg and ApplyTweak. Errors: bad_input naming the signer ("signer 1: ..."), the tweak, or an infinite result.
 Result<AggregateKey> aggregate_keys(std::span<const PlainKey> keys, std::span<const Tweak> tweaks = {});
+/// x(Q) of many lists without tweaks; nothing where aggregate_keys refuses the list. All products of keys and factors
+/// are one call of the kernel (a few where there are many): the key that it recovers from r = x(P), s = a r and the
+/// digest 0 is a P. Errors: those of the kernel.
+Result<std::vector<std::optional<Hash32>>> aggregate_x_only(std::span<const std::vector<PlainKey>> lists,
+                                                            secp256k1::Kernel& kernel, const StopToken& stop);
 /// KeyAggCoeff: the factor of `key` in the list. Requires a list that is not empty.
 Scalar32 key_coefficient(std::span<const PlainKey> keys, const PlainKey& key);
 /// NonceAgg. Error: bad_input naming the signer.

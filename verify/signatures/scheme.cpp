@@ -111,8 +111,8 @@ constexpr Form kForms[] = {
      secp256k1::kEvidenceBytes, 0, "key x only, message of any length"},
     {Scheme::musig2, 1, "musig2", "bip327", Family::secp256k1, 0, secp256k1::kSignatureBytes, 0,
      secp256k1::kEvidenceBytes, 0, "message: u16 signers | signers x 33-byte keys | message"},
-    {Scheme::rsa2048, 1, "rsa2048", "draw", Family::rsa, rsa::kModulusBytes, rsa::kSignatureBytes, rsa::kHashBytes,
-     rsa::kEvidenceBytes, 0, "BTN draw: block type 1, no DigestInfo"},
+    {Scheme::rsa2048, 1, "rsa2048", "draw", Family::rsa, rsa::kModulusBytes, rsa::kSignatureBytes, 0,
+     rsa::kEvidenceBytes, 0, "BTN draws, seals, votes: block type 1, no DigestInfo", 1, rsa::kMostDrawBytes},
     {Scheme::rsa2048, 2, "rsa2048", "pkcs1_sha256", Family::rsa, rsa::kModulusBytes, rsa::kSignatureBytes,
      rsa::kHashBytes, rsa::kEvidenceBytes, 0, "RSASSA-PKCS1-v1_5 of a SHA-256 hash"},
     {Scheme::ecvrf, 1, "ecvrf", "tai", std::nullopt, kVrfKeyBytes, kVrfProofBytes, 0, sizeof(VrfEvidence),
@@ -122,6 +122,12 @@ constexpr Form kForms[] = {
 };
 
 }  // namespace
+
+std::string Form::message_lengths() const {
+  if (message_bytes != 0) return std::to_string(message_bytes) + " bytes";
+  const std::string most = std::to_string(most_message_bytes) + " bytes";
+  return least_message_bytes == 0 ? "at most " + most : std::to_string(least_message_bytes) + " to " + most;
+}
 
 std::span<const Form> forms() { return kForms; }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -24,9 +25,12 @@ enum class Scheme : std::uint16_t {
   ecdsa_address = 4,  ///< as ecdsa_recover, valid when the recovered address is the one given as key
   bip340 = 5,         ///< Schnorr, x-only key, message of any length
   musig2 = 6,         ///< BIP-340 under the key aggregated (BIP-327) from the keys in front of the message
-  rsa2048 = 7,        ///< e = 65537 over a 32-byte hash; policies draw, pkcs1_sha256
+  rsa2048 = 7,        ///< e = 65537; policies draw (1 to 245 bytes), pkcs1_sha256 (a 32-byte hash)
   ecvrf = 8,          ///< ECVRF-EDWARDS25519-SHA512; the proof is the signature, beta the output; policies tai, ell2
 };
+
+inline constexpr std::size_t kMaxSignatureBytes = 1024;
+inline constexpr std::size_t kMaxMessageBytes = 16u << 20;
 
 /// One scheme under one policy.
 struct Form {
@@ -38,15 +42,19 @@ struct Form {
   std::optional<kernels::Family> family;
   std::size_t key_bytes;        ///< 0: the form has no key
   std::size_t signature_bytes;  ///< 0: any length up to kMaxSignatureBytes (DER)
-  std::size_t message_bytes;    ///< 0: any length up to kMaxMessageBytes
+  std::size_t message_bytes;    ///< 0: any length from least_message_bytes to most_message_bytes
   std::size_t evidence_bytes;   ///< jobs-and-proofs 7; 0: none
   std::size_t output_bytes;     ///< 0: none; else an address (20; TRON 21) or beta (64)
   std::string_view about;       ///< one sentence for users
+  std::size_t least_message_bytes = 0;
+  std::size_t most_message_bytes = kMaxMessageBytes;
+  bool takes_message_of(std::size_t bytes) const {
+    return message_bytes != 0 ? bytes == message_bytes : bytes >= least_message_bytes && bytes <= most_message_bytes;
+  }
+  /// "32 bytes", "1 to 245 bytes", "at most 16777216 bytes": for errors.
+  std::string message_lengths() const;
   bool has_public_keys() const { return scheme == Scheme::ecdsa_recover || scheme == Scheme::ecdsa_address; }
 };
-
-inline constexpr std::size_t kMaxSignatureBytes = 1024;
-inline constexpr std::size_t kMaxMessageBytes = 16u << 20;
 
 /// All forms, by scheme and policy number.
 std::span<const Form> forms();

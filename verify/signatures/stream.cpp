@@ -77,14 +77,12 @@ Result<StreamHeader> decode_stream_header(ByteView bytes, std::string_view what)
   }
   if (zero != 0 || zeros != 0) return bad("reserved fields of the header are not 0");
   if (message != kAnyMessage) {
-    if (message > kMaxMessageBytes) {
-      return bad("messages of " + std::to_string(message) + " bytes, at most " + std::to_string(kMaxMessageBytes) +
-                 " are allowed");
+    if (!form.takes_message_of(message)) {
+      return bad("messages of " + std::to_string(message) + " bytes, " + name + " has " + form.message_lengths());
     }
     out.message_bytes = message;
-  }
-  if (form.message_bytes != 0 && message != form.message_bytes) {
-    return bad("message size " + std::to_string(message) + ", " + name + " has " + std::to_string(form.message_bytes));
+  } else if (form.message_bytes != 0) {
+    return bad("messages of any length, " + name + " has " + form.message_lengths());
   }
   out.count = count;
   return out;
@@ -94,7 +92,7 @@ Done append_record(const StreamHeader& header, ByteView key, ByteView signature,
   const Form& form = *header.form;
   const bool fits = key.size() == form.key_bytes && signature.size() <= kMaxSignatureBytes &&
                     (form.signature_bytes == 0 || signature.size() == form.signature_bytes) &&
-                    message.size() <= kMaxMessageBytes &&
+                    form.takes_message_of(message.size()) &&
                     (!header.message_bytes || message.size() == *header.message_bytes);
   if (!fits) {
     return fail(Status::bad_input, "a record of " + std::to_string(key.size()) + ", " +
@@ -193,9 +191,8 @@ Done StreamReader::next(ItemList& list, std::size_t max_items, std::size_t max_b
       std::uint32_t length = 0;
       std::memcpy(&length, at(need - message_length), sizeof length);
       message = length;
-      if (message > kMaxMessageBytes) {
-        return broken("its message has " + std::to_string(message) + " bytes, at most " +
-                      std::to_string(kMaxMessageBytes) + " are allowed");
+      if (!form.takes_message_of(message)) {
+        return broken("its message has " + std::to_string(message) + " bytes, it must have " + form.message_lengths());
       }
     }
     const std::size_t message_at = need;

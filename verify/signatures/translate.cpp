@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <string>
 
 #include "kernels/ed25519/ed25519.h"
@@ -176,10 +177,10 @@ Done musig2(const Call& call) {
   const Items& items = call.items;
   Bytes keys(items.count * secp256k1::kXOnlyKeyBytes), messages;
   std::vector<std::uint64_t> offsets{0};
-  std::vector<std::size_t> refused;
-  // Votes of one committee come together: its key is aggregated once.
-  ByteView last_list;
-  std::optional<Hash32> last_key;
+  // Many votes are of one committee: each list is aggregated once.
+  std::vector<std::vector<PlainKey>> lists;
+  std::vector<std::size_t> whose;  // the list of an item
+  std::map<std::string_view, std::size_t> known;
   for (std::size_t i = 0; i < items.count; ++i) {
     ByteReader message(items.message(i));
     const std::size_t signers = message.u16();
@@ -190,21 +191,19 @@ Done musig2(const Call& call) {
                       " bytes does not begin with the keys of " + std::to_string(signers) + " signers",
                   "u16 signers | signers x 33-byte keys | message");
     }
-    if (i == 0 || !std::equal(list.begin(), list.end(), last_list.begin(), last_list.end())) {
-      std::vector<PlainKey> each(signers);
-      for (std::size_t k = 0; k < signers; ++k) std::memcpy(each[k].data(), list.data() + k * 33, 33);
-      const auto aggregate = aggregate_keys(each);
-      last_key = aggregate ? std::optional(aggregate->x_only()) : std::nullopt;
-      last_list = list;
-    }
-    if (last_key) {
-      std::memcpy(keys.data() + i * last_key->size(), last_key->data(), last_key->size());
-    } else {
-      refused.push_back(i);
-    }
+    const auto [at, fresh] = known.emplace(text(list), lists.size());
+    if (fresh) std::memcpy(lists.emplace_back(signers).data(), list.data(), list.size());
+    whose.push_back(at->second);
     const ByteView rest = message.bytes(message.left());
     messages.insert(messages.end(), rest.begin(), rest.end());
     offsets.push_back(messages.size());
+  }
+  SPARKMILL_ASSIGN(const auto aggregates, aggregate_x_only(lists, *kernel, call.stop));
+  std::vector<std::size_t> refused;
+  for (std::size_t i = 0; i < items.count; ++i) {
+    const std::optional<Hash32>& key = aggregates[whose[i]];
+    if (key) std::memcpy(keys.data() + i * key->size(), key->data(), key->size());
+    if (!key) refused.push_back(i);
   }
   SPARKMILL_TRY(kernel->verify_vartime(secp256k1::Check::bip340,
                                        {items.count, keys, items.signatures, messages, offsets},
@@ -215,6 +214,14 @@ Done musig2(const Call& call) {
 
 Done ecvrf(const Call& call) {
   const VrfSuite suite = call.form.policy == 1 ? VrfSuite::tai : VrfSuite::ell2;
+  // One a thread: an instance serves one thread at a time. nullptr: this processor has no lanes for it.
+  thread_local const std::unique_ptr<ed25519::VrfKernel> lanes = ed25519::make_vrf_kernel();
+  if (lanes != nullptr) {
+    const Items& items = call.items;
+    return lanes->verify_vartime(suite,
+                                 {items.count, items.keys, items.signatures, items.messages, items.message_offsets},
+                                 {call.results.valid, call.results.evidence, call.results.outputs}, call.stop);
+  }
   for (std::size_t i = 0; i < call.items.count; ++i) {
     if (call.stop.stop_requested()) return fail(Status::cancelled, "stopped");
     VrfEvidence evidence{};

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/cli/block_file.h"
 
-#include <sys/stat.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <charconv>
 
 #include "base/file.h"
@@ -29,54 +25,35 @@ std::string_view trimmed(std::string_view line) {
 
 }  // namespace
 
-Result<std::unique_ptr<BlockFile>> BlockFile::open(const std::string& path) {
-  std::unique_ptr<BlockFile> out(new BlockFile);
-  out->path_ = path == "-" ? "stdin" : path;
-  out->file_.reset(path == "-" ? stdin : std::fopen(path.c_str(), "rb"));
-  if (!out->file_) return errno_error(errno, path);
-  struct stat st {};
-  if (::fstat(::fileno(out->file_.get()), &st) == 0) {
-    if (S_ISDIR(st.st_mode)) return fail(Status::bad_input, path + ": a folder, not a file of blocks");
-    if (S_ISREG(st.st_mode)) out->total_ = static_cast<std::uint64_t>(st.st_size);
+Result<std::unique_ptr<BlockFile>> BlockFile::open(Input& input) {
+  std::unique_ptr<BlockFile> out(new BlockFile(input));
+  SPARKMILL_ASSIGN(const ByteView start, input.look(kPackedBlocks.size()));
+  out->packed_ = text(start) == kPackedBlocks;
+  if (out->packed_) {
+    std::uint8_t magic[kPackedBlocks.size()];
+    SPARKMILL_TRY(out->read(magic));
   }
-  char start[kPackedBlocks.size()];
-  SPARKMILL_ASSIGN(const std::size_t got, out->read(start, sizeof start));
-  out->packed_ = std::string_view(start, got) == kPackedBlocks;
-  if (!out->packed_) out->ahead_.assign(start, got);
   return out;
 }
 
-std::string BlockFile::here() const { return path_ + (packed_ ? ": block " : ": line ") + std::to_string(number_); }
-
-Result<std::size_t> BlockFile::read(void* to, std::size_t size) {
-  const std::size_t from_ahead = std::min(size, ahead_.size());
-  std::copy_n(ahead_.begin(), from_ahead, static_cast<char*>(to));
-  ahead_.erase(0, from_ahead);
-  std::size_t got = from_ahead;
-  if (got < size) got += std::fread(static_cast<char*>(to) + got, 1, size - got, file_.get());
-  if (std::ferror(file_.get()) != 0) return fail(Status::io_error, path_ + ": cannot be read");
-  read_ += got - from_ahead;
-  return got;
+std::string BlockFile::here() const {
+  return packed_ ? input_.name() + ": block " + std::to_string(number_) : input_.here();
 }
 
-Result<bool> BlockFile::read_line(std::string& line) {
-  line.clear();
-  while (true) {
-    char c = 0;
-    SPARKMILL_ASSIGN(const std::size_t got, read(&c, 1));
-    if (got == 0) return !line.empty();
-    if (c == '\n') return true;
-    line.push_back(c);
-    if (line.size() > kMaxLine)
-      return fail(Status::too_large, here() + ": over " + std::to_string(kMaxLine) + " characters");
+Result<std::size_t> BlockFile::read(std::span<std::uint8_t> into) {
+  std::size_t got = 0;
+  while (got < into.size()) {
+    SPARKMILL_ASSIGN(const std::size_t some, input_.read(into.subspan(got)));
+    if (some == 0) break;
+    got += some;
   }
+  return got;
 }
 
 Result<std::optional<Bytes>> BlockFile::next_line() {
   std::string line;
   while (true) {
-    ++number_;
-    SPARKMILL_ASSIGN(const bool more, read_line(line));
+    SPARKMILL_ASSIGN(const bool more, input_.line(line, kMaxLine));
     if (!more) return std::optional<Bytes>();
     const std::string_view words = trimmed(line);
     if (words.empty()) continue;
@@ -94,7 +71,7 @@ Result<std::optional<Bytes>> BlockFile::next_line() {
 Result<std::optional<Bytes>> BlockFile::next_packed() {
   ++number_;
   std::uint8_t prefix[4];
-  SPARKMILL_ASSIGN(const std::size_t got, read(prefix, sizeof prefix));
+  SPARKMILL_ASSIGN(const std::size_t got, read(prefix));
   if (got == 0) return std::optional<Bytes>();
   if (got < sizeof prefix) return fail(Status::bad_input, here() + ": the file ends within a length");
   const std::uint32_t size = ByteReader(prefix).u32();
@@ -109,7 +86,7 @@ Result<std::optional<Bytes>> BlockFile::next_packed() {
     const std::size_t at = bytes.size();
     const std::size_t some = std::min<std::size_t>(kStep, size - at);
     bytes.resize(at + some);
-    SPARKMILL_ASSIGN(const std::size_t part, read(bytes.data() + at, some));
+    SPARKMILL_ASSIGN(const std::size_t part, read(std::span(bytes).subspan(at)));
     if (part < some) return fail(Status::bad_input, here() + ": the file ends within the block");
   }
   return std::optional(std::move(bytes));

@@ -3,14 +3,13 @@
 // size.
 #pragma once
 
-#include <atomic>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "verify/blocks/bytom_headers.h"
 #include "verify/blocks/bytom_state.h"
+#include "worker/cli/input.h"
 
 namespace sparkmill::cli {
 
@@ -19,37 +18,26 @@ inline constexpr std::string_view kPackedBlocks = "SMBLOCK1";
 
 class BlockFile {
  public:
-  /// "-": stdin. Errors: not_found, io_error.
-  static Result<std::unique_ptr<BlockFile>> open(const std::string& path);
+  /// Reads from `input`, which must outlive it. Errors: those of the input.
+  static Result<std::unique_ptr<BlockFile>> open(Input& input);
   /// The next block; none at the end. Errors: bad_input naming file and line (or block), too_large, io_error.
   Result<std::optional<Bytes>> next();
   /// Reads the headers (01) that stand before the first whole block and what a text file says of the seed, and tells
   /// the walk; `seed`, where given, wins. Called once, before next(). Errors: as next().
   Done prime(blocks::bytom::HeaderWalk& walk, const std::optional<Hash32>& seed);
-  std::uint64_t bytes_read() const { return read_.load(std::memory_order_relaxed); }  ///< from any thread
-  std::uint64_t bytes_total() const { return total_; }                                ///< 0: not known
-  std::uint64_t headers() const { return headers_; }                                  ///< that prime() took
+  std::uint64_t headers() const { return headers_; }  ///< that prime() took
 
  private:
-  struct Close {
-    void operator()(std::FILE* f) const {
-      if (f != stdin) std::fclose(f);
-    }
-  };
-  BlockFile() = default;
+  explicit BlockFile(Input& input) : input_(input) {}
   Result<std::optional<Bytes>> next_packed();
   Result<std::optional<Bytes>> next_line();
-  /// A line without its end; false at the end of the file.
-  Result<bool> read_line(std::string& line);
-  Result<std::size_t> read(void* to, std::size_t size);
+  /// As many bytes as there are, `into.size()` at most.
+  Result<std::size_t> read(std::span<std::uint8_t> into);
   std::string here() const;
 
-  std::string path_;
-  std::unique_ptr<std::FILE, Close> file_;
+  Input& input_;
   bool packed_ = false;
-  std::string ahead_;  ///< what was read to tell the form
-  std::atomic<std::uint64_t> read_ = 0;
-  std::uint64_t total_ = 0, number_ = 0, headers_ = 0;
+  std::uint64_t number_ = 0, headers_ = 0;
   std::optional<Hash32> seed_;
   std::optional<Bytes> first_;  ///< the block that ended prime()
   bool primed_ = false;

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // `sparkmill match`: the whole M:N match of template files on this machine, with a proof if asked for.
 #include <cstdio>
-#include <optional>
 
-#include "base/hash.h"
-#include "base/hex.h"
 #include "kernels/match/predicate_text.h"
-#include "verify/proof/proof.h"
 #include "worker/cli/args.h"
 #include "worker/cli/command.h"
 #include "worker/cli/faces_report.h"
 #include "worker/cli/match_output.h"
 #include "worker/cli/offline.h"
+#include "worker/cli/proof_file.h"
 
 namespace sparkmill::cli {
 namespace {
@@ -38,40 +35,6 @@ constexpr Usage kUsage = {
     0,
     false};
 
-/// What signs a proof and ties the digests to it.
-struct Signer {
-  keys::KeyFile key;
-  Id16 lease;
-  bool throw_away;
-  job::Binding binding() const { return job::Binding::to_lease(lease, key.role("envelope").public_key()); }
-};
-
-Result<std::optional<Signer>> make_signer(const Args& args) {
-  if (!args.has("proof")) {
-    if (args.has("key")) return fail(Status::bad_argument, "--key belongs to --proof FILE");
-    return std::optional<Signer>{};
-  }
-  const auto lease = random_array<16>();
-  if (!args.has("key")) return std::optional<Signer>{{keys::KeyFile::from_seed(random_array<32>()), lease, true}};
-  SPARKMILL_ASSIGN(keys::KeyFile key, keys::KeyFile::load(args.get("key")));
-  return std::optional<Signer>{{std::move(key), lease, false}};
-}
-
-Done write_proof(const std::string& path, const Signer& signer, const job::Work& work, const job::Outcome& outcome) {
-  proof::Envelope envelope;
-  envelope.kind = proof::EnvelopeKind::file_proof;
-  envelope.job_id = work.job().id;
-  envelope.lease_id = signer.lease;
-  SPARKMILL_ASSIGN(envelope.body, proof::make_file_proof(work, outcome));
-  const Bytes bytes = proof::encode(std::move(envelope), signer.key.role("envelope"));
-  SPARKMILL_TRY(write_file_atomic(path, bytes));
-  std::fprintf(stderr, "proof: %s, %zu bytes, %llu tiles, signed by %s%s\n", path.c_str(), bytes.size(),
-               static_cast<unsigned long long>(work.leaf_count()),
-               to_hex(signer.key.role("envelope").public_key()).c_str(),
-               signer.throw_away ? " (a throw-away key; --key FILE signs with yours)" : "");
-  return done();
-}
-
 Result<PairFormat> parse_format(const std::string& text) {
   if (text == "jsonl") return PairFormat::jsonl;
   if (text == "csv") return PairFormat::csv;
@@ -94,7 +57,7 @@ Done match_files(const Args& args) {
   SPARKMILL_ASSIGN(const std::unique_ptr<Inputs> inputs, load_inputs(args.get("requests"), args.get("users")));
   auto predicate = match::parse_predicate(args.get("predicate"), inputs->names);
   if (!predicate) return fail(Status::bad_argument, predicate.error().message, predicate.error().hint);
-  SPARKMILL_ASSIGN(const std::optional<Signer> signer, make_signer(args));
+  SPARKMILL_ASSIGN(const std::optional<ProofSigner> signer, make_proof_signer(args));
   SPARKMILL_ASSIGN(const std::unique_ptr<Lanes> lanes, Lanes::make(args.get("backend"), threads));
   SPARKMILL_ASSIGN(const job::Job job, make_job(*inputs, *predicate));
   SPARKMILL_ASSIGN(const std::unique_ptr<job::Work> work,

@@ -166,10 +166,10 @@ Result<kernels::Device> device_for(kernels::Family family, const std::string& ba
   return fail(Status::no_device, "--backend " + backend + " cannot run here: " + why);
 }
 
-Result<std::unique_ptr<Lanes>> Lanes::make(const std::string& backend, unsigned threads) {
+Result<std::unique_ptr<Lanes>> Lanes::make(const std::string& backend, unsigned threads, kernels::Family family) {
   std::unique_ptr<Lanes> lanes(new Lanes);
-  SPARKMILL_ASSIGN(lanes->device_, device_for(kernels::Family::match, backend));
-  SPARKMILL_ASSIGN(lanes->choice_, kernels::choose(kernels::Family::match, lanes->device_, backend));
+  SPARKMILL_ASSIGN(lanes->device_, device_for(family, backend));
+  SPARKMILL_ASSIGN(lanes->choice_, kernels::choose(family, lanes->device_, backend));
   const unsigned count = threads == 0 ? std::max(1u, lanes->device_.lanes) : threads;
   for (unsigned k = 0; k < count; ++k) {
     // The first lane answers for the row; the others run the same code on the same device.

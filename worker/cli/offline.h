@@ -45,7 +45,8 @@ class Lanes final : public job::Executor {
  public:
   /// `backend` empty: the best row of the CPU. `threads` 0: as many lanes as the device has. Errors: bad_argument,
   /// no_device, self_test_failed.
-  static Result<std::unique_ptr<Lanes>> make(const std::string& backend, unsigned threads);
+  static Result<std::unique_ptr<Lanes>> make(const std::string& backend, unsigned threads,
+                                             kernels::Family family = kernels::Family::match);
   Done run(const job::Work& work, std::span<const job::Slice> slices,
            const std::function<Done(const job::Slice&, Bytes)>& done, const StopToken& stop) override;
   std::string row_id() const { return choice_.row->id(); }

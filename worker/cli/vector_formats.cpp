@@ -47,7 +47,10 @@ bool first_case_has(const Json& root, std::initializer_list<const char*> members
   if (cases == root.end() || !cases->is_array() || cases->empty() || !cases->front().is_object()) return false;
   return std::all_of(members.begin(), members.end(), [&](const char* m) { return cases->front().contains(m); });
 }
-bool is_rsa_draw(const Json& root) { return first_case_has(root, {"n", "e", "sig", "prev_hash", "valid"}); }
+bool is_rsa_draw(const Json& root) {
+  return first_case_has(root, {"n", "e", "sig", "prev_hash", "valid"}) ||
+         first_case_has(root, {"n", "e", "sig", "message", "valid"});
+}
 bool is_rsa_pkcs1(const Json& root) {
   const auto algorithm = root.find("algorithm");
   return first_case_has(root, {"n", "e", "sig", "msg", "result"}) &&
@@ -73,7 +76,8 @@ constexpr VectorFormat kFormats[] = {
      [](const Json& r) { return has_format(r, "sparkmill/match_job/v1"); }, run_match_job_vectors},
     {"tensority", "hash_vectors, stage_vectors, headers and targets of Bytom", is_tensority, run_tensority_vectors},
     {"ed25519", "cases with pk, sig and msg, and verdicts by policy", is_ed25519, run_ed25519_vectors},
-    {"rsa2048 draws", "cases with n, e, sig, prev_hash and valid", is_rsa_draw, run_rsa_draw_vectors},
+    {"rsa2048 draws", "cases with n, e, sig, prev_hash (or message, 1 to 245 bytes) and valid", is_rsa_draw,
+     run_rsa_draw_vectors},
     {"rsa2048 RSASSA-PKCS1-v1_5", "cases with n, e, sig, msg and result, of SHA-256", is_rsa_pkcs1,
      run_rsa_pkcs1_vectors},
     {"ecdsa", "cases with pub_uncompressed, sig, msg and result",

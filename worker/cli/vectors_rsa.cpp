@@ -78,7 +78,7 @@ Result<Cases> read_cases(const Json& root, rsa::Encoding encoding) {
     const auto bytes = [&](const char* key) { return from_hex(c.at(key).get_ref<const std::string&>(), key); };
     SPARKMILL_ASSIGN(const Bytes n_bytes, bytes("n"));
     SPARKMILL_ASSIGN(const Bytes signature, bytes("sig"));
-    SPARKMILL_ASSIGN(Bytes message, bytes(draw ? "prev_hash" : "msg"));
+    SPARKMILL_ASSIGN(Bytes message, bytes(!draw ? "msg" : c.contains("message") ? "message" : "prev_hash"));
     SPARKMILL_ASSIGN(const bool exponent, right_exponent(c));
     if (draw) {
       one.expected = c.at("valid").get<bool>();
@@ -100,8 +100,9 @@ Result<Cases> read_cases(const Json& root, rsa::Encoding encoding) {
       message.assign(digest.begin(), digest.end());
     }
     const Bytes n = modulus(n_bytes);
-    one.packed =
-        exponent && !n.empty() && signature.size() == rsa::kSignatureBytes && message.size() == rsa::kHashBytes;
+    const bool encodable =
+        draw ? !message.empty() && message.size() <= rsa::kMostDrawBytes : message.size() == rsa::kHashBytes;
+    one.packed = exponent && !n.empty() && signature.size() == rsa::kSignatureBytes && encodable;
     if (one.packed) {
       cases.keys.insert(cases.keys.end(), n.begin(), n.end());
       cases.signatures.insert(cases.signatures.end(), signature.begin(), signature.end());

@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/hex.h"
 #include "kernels/registry.h"
-#include "verify/signatures/generate.h"
+#include "verify/signatures/signers/generate.h"
 #include "verify/signatures/zip215_batch.h"
 #include "worker/cli/args.h"
 #include "worker/cli/command.h"
@@ -173,10 +173,16 @@ void print_forms() {
   const auto size = [](std::size_t bytes, const char* otherwise) {
     return bytes == 0 ? std::string(otherwise) : std::to_string(bytes);
   };
+  const auto messages_of = [&](const Form& form) {
+    if (form.message_bytes != 0 || form.most_message_bytes == signatures::kMaxMessageBytes) {
+      return size(form.message_bytes, "any");
+    }
+    return std::to_string(form.least_message_bytes) + "-" + std::to_string(form.most_message_bytes);
+  };
   for (const Form& form : signatures::forms()) {
     table.push_back({std::string(form.scheme_name), std::string(form.policy_name),
                      std::to_string(static_cast<unsigned>(form.scheme)) + "." + std::to_string(form.policy),
-                     size(form.key_bytes, "none"), size(form.signature_bytes, "any"), size(form.message_bytes, "any"),
+                     size(form.key_bytes, "none"), size(form.signature_bytes, "any"), messages_of(form),
                      form.family ? std::string(kernels::name(*form.family)) : "host", std::string(form.about)});
   }
   std::fputs(table_text(table).c_str(), stdout);

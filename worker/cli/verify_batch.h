@@ -8,6 +8,7 @@
 
 #include "verify/signatures/json_lines.h"
 #include "verify/signatures/pipeline.h"
+#include "worker/cli/input.h"
 
 namespace sparkmill::cli {
 
@@ -18,9 +19,6 @@ class BatchInput {
   /// `stop` ends a read that waits. Errors: not_found, io_error, bad_input, unsupported, cancelled.
   static Result<std::unique_ptr<BatchInput>> open(const std::string& path, const signatures::Form* form,
                                                   const StopToken& stop);
-  ~BatchInput();
-  BatchInput(const BatchInput&) = delete;
-  BatchInput& operator=(const BatchInput&) = delete;
 
   const signatures::Form& form() const { return packed_ ? *packed_->header().form : lines_->form(); }
   bool packed() const { return packed_.has_value(); }
@@ -30,13 +28,7 @@ class BatchInput {
 
  private:
   BatchInput() = default;
-  Result<std::size_t> read(std::span<std::uint8_t> into);
-  int file_ = -1;
-  bool owned_ = false;
-  std::string name_;
-  StopToken stop_;
-  Bytes ahead_;  ///< what was read to look at
-  std::size_t ahead_at_ = 0;
+  std::unique_ptr<Input> input_;
   std::optional<signatures::StreamReader> packed_;
   std::optional<signatures::JsonLinesReader> lines_;
 };

@@ -53,14 +53,14 @@ std::uint64_t now_seconds() {
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count());
 }
 
-Result<bytom::WindowSummary> verify(const Args& args) {
+Result<bytom::WindowSummary> verify(const Args& args, Input& input, const StopToken& stop) {
   SPARKMILL_ASSIGN(const std::uint64_t mib, number_option("window", args.get("window", "64"), 1, 1u << 16));
   SPARKMILL_ASSIGN(const std::uint64_t threads, number_option("threads", args.get("threads", "0"), 0, 1024));
   std::optional<Hash32> seed;
   if (args.has("seed")) {
     SPARKMILL_ASSIGN(seed, array_from_hex<32>(args.get("seed"), "--seed"));
   }
-  SPARKMILL_ASSIGN(const auto file, BlockFile::open(args.words[0]));
+  SPARKMILL_ASSIGN(const auto file, BlockFile::open(input));
   bytom::HeaderWalk walk(now_seconds());
   SPARKMILL_TRY(file->prime(walk, seed));
   bytom::AssumedCoins assumed;
@@ -83,7 +83,7 @@ Result<bytom::WindowSummary> verify(const Args& args) {
   options.bytes = static_cast<std::size_t>(mib) << 20;
   options.go_on = args.has("all");
   const bool only_invalid = args.has("invalid");
-  Progress progress("verify-blocks", "bytes", file->bytes_total(), quiet);
+  Progress progress("verify-blocks", "bytes", input.size(), quiet);
   std::uint64_t shown = 0;
   bool written = true;
   const auto deliver = [&](const bytom::Delivery& d) {
@@ -91,14 +91,14 @@ Result<bytom::WindowSummary> verify(const Args& args) {
     if (!only_invalid || !d.judged.verdict.ok) {
       written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size();
     }
-    progress.add(file->bytes_read() - shown);
-    shown = file->bytes_read();
+    progress.add(input.bytes_read() - shown);
+    shown = input.bytes_read();
     return written;
   };
-  const StopToken stop = stop_on_signal();
   const auto next = [&file] { return file->next(); };
   SPARKMILL_ASSIGN(const bytom::WindowSummary summary,
                    bytom::judge_window(next, walk, &state, coins != nullptr, *lanes, options, deliver, stop));
+  if (summary.blocks == 0) return fail(Status::bad_input, input.name() + ": there is no block in it");
   if (!written || std::fflush(stdout) != 0) return fail(Status::io_error, "stdout does not take the verdicts");
   progress.finish();
   if (!quiet) {
@@ -115,8 +115,8 @@ Result<bytom::WindowSummary> verify(const Args& args) {
 
 }  // namespace
 
-Result<int> verify_bytom_blocks(const Args& args) {
-  SPARKMILL_ASSIGN(const bytom::WindowSummary summary, verify(args));
+Result<int> verify_bytom_blocks(const Args& args, Input& input, const StopToken& stop) {
+  SPARKMILL_ASSIGN(const bytom::WindowSummary summary, verify(args, input, stop));
   return summary.valid == summary.blocks ? 0 : exit_code(Status::mismatch);
 }
 

@@ -184,7 +184,7 @@ Done Pipeline::compute(Task& task) {
   }
   const bool resumed = !stored.empty();
   say_(fmt::format("job {}: {}, {:.3g} {} in {} slices, credit on offer {:.3f} cobblestones{}{}", task.label,
-                   task.kind->name, static_cast<double>(task.work->units()), task.kind->unit, all.size(),
+                   task.kind->name, static_cast<double>(task.work->units()), task.work->unit(), all.size(),
                    static_cast<double>(task.job.credit_microcobble) / 1e6,
                    task.kind->kind == job::Kind::match_h ? "; profile H: geometry is disclosed to the node" : "",
                    resumed ? fmt::format("; {} slices were done before", stored.size()) : ""));

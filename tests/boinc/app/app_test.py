@@ -169,6 +169,11 @@ class App(unittest.TestCase):
         self.assertIn("--quorum 2", alone.stderr)
         make_job(self.work, self.server, "batch", "--signatures", self.stream, "--no-evidence", "--quorum", 2)
 
+    def answer_of(self, unit):
+        jobs = json.loads(call(self.assimilate, "--project", self.server, "status").stdout)["jobs"]
+        whole = unit["name"].split("_")[1]
+        return next(pathlib.Path(j["answer"]).read_bytes() for j in jobs if whole in j.get("answer", ""))
+
     def test_2_whole_blocks_by_hand(self):
         cases = json.loads((ROOT / "tests/vectors/bytom_blocks.json").read_text())["cases"]
         cases = [c for c in cases if len(c.get("context") or {}) == 5][:12] + [
@@ -184,9 +189,28 @@ class App(unittest.TestCase):
         file.write_bytes(b"SMBK" + struct.pack("<HHI", 1, 1, len(cases)) + body)
         unit = make_job(self.work, self.server, "blocks", "--blocks", file, "--unit-units", 1000000)["units"][0]
         call(self.assimilate, "7", self.upload(self.by_hand("blk_whole", unit)))
-        jobs = json.loads(call(self.assimilate, "--project", self.server, "status").stdout)["jobs"]
-        answer = next(pathlib.Path(j["answer"]).read_bytes() for j in jobs if j["kind"] == "verify.blocks")
+        answer = self.answer_of(unit)
         self.assertEqual([v == 1 for v in answer[4:]], [c["expect"]["verdict"] == "valid" for c in cases])
+
+    def test_2_evidence_of_other_chains_by_hand(self):
+        for name, kinds in (("bttc_checkpoint", ("checkpoint", "exit")), ("btn_seal", ("block", "equivocation"))):
+            cases = [c for c in json.loads((ROOT / ("tests/vectors/%s.json" % name)).read_text())["cases"]
+                     if c["kind"] in kinds]
+            lines, file = self.at / (name + ".jsonl"), self.at / (name + ".smbk")
+            lines.write_text("".join(json.dumps({k: c[k] for k in ("kind", "in")}) + "\n" for c in cases))
+            call(BIN / "sparkmill", "verify-blocks", "--pack", file, lines)
+            units = make_job(self.work, self.server, "blocks", "--blocks", file, "--unit-units", 150)["units"]
+            self.assertGreater(len(units), 1)
+            for unit in units:
+                call(self.assimilate, "7", self.upload(self.by_hand("ev_" + unit["name"], unit)))
+            answer = self.answer_of(units[0])
+
+            def good(case):
+                expect = case["expect"]
+                if case["kind"] == "checkpoint":
+                    return expect["contract_count"]["ok"]
+                return expect["state"] == 3 if case["kind"] == "block" else expect["ok"]
+            self.assertEqual([v == 1 for v in answer[4:]], [good(c) for c in cases])
 
     @staticmethod
     def has_avx2():

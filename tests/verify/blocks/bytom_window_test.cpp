@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 
 #include "tests/verify/blocks/bytom_support.h"
 #include "verify/blocks/bytom_epochs.h"
@@ -141,6 +144,101 @@ TEST(BytomWindow, BrokenSourceStopAndEnoughOfIt) {
     EXPECT_EQ(stopped.status, Status::cancelled);
     EXPECT_TRUE(stopped.words.empty());
     EXPECT_EQ(run({}, {}).summary.blocks, 0u);
+  }
+}
+
+TEST(BytomWindow, BytesInFlightAreBounded) {
+  const std::vector<Bytes> blocks = chain_18();
+  constexpr std::size_t kRounds = 30;
+  std::size_t largest = 0, total = 0;
+  for (const Bytes& block : blocks) {
+    largest = std::max(largest, block.size());
+    total += kRounds * block.size();
+  }
+  for (const std::size_t count : {1u, 3u}) {
+    bytom::WindowOptions options;
+    options.bytes = 4 * largest;
+    options.go_on = true;  // each round but the first begins with a block that does not fit the one before
+    std::atomic<std::size_t> in_flight = 0, most = 0;
+    std::size_t at = 0, delivered = 0;
+    const auto next = [&]() -> Result<std::optional<Bytes>> {
+      if (at == kRounds * blocks.size()) return std::optional<Bytes>();
+      const Bytes& block = blocks[at++ % blocks.size()];
+      in_flight += block.size();
+      most = std::max(most.load(), in_flight.load());
+      return std::optional(block);
+    };
+    const auto deliver = [&](const bytom::Delivery& d) {
+      EXPECT_EQ(d.number, delivered);
+      EXPECT_EQ(d.judged.verdict.ok, d.number < blocks.size() || d.number % blocks.size() != 0) << d.number;
+      ++delivered;
+      in_flight -= d.size;
+      return true;
+    };
+    bytom::HeaderWalk walk;
+    ASSERT_TRUE(bytom::judge_window(next, walk, nullptr, false, lanes(count), options, deliver).ok());
+    EXPECT_EQ(delivered, kRounds * blocks.size());
+    // The limit, and the block that was read when there was still room.
+    EXPECT_LE(most, options.bytes + largest);
+    EXPECT_GT(total, 10 * most);
+  }
+}
+
+TEST(BytomWindow, ASourceThatWaitsHoldsNobody) {
+  const std::vector<Bytes> blocks = chain_18();
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t delivered = 0;
+  bool waited_in_vain = false;
+  std::size_t at = 0;
+  const auto next = [&]() -> Result<std::optional<Bytes>> {
+    std::unique_lock lock(mutex);
+    // With a bundle of one, each of two lanes reads two blocks before it judges one.
+    if (at >= 3 && !changed.wait_for(lock, std::chrono::minutes(2), [&] { return delivered + 3 > at; })) {
+      waited_in_vain = true;
+      return std::optional<Bytes>();
+    }
+    return at < blocks.size() ? std::optional(blocks[at++]) : std::nullopt;
+  };
+  const auto deliver = [&](const bytom::Delivery&) {
+    const std::lock_guard lock(mutex);
+    ++delivered;
+    changed.notify_all();
+    return true;
+  };
+  bytom::WindowOptions options;
+  options.bundle = 1;
+  bytom::HeaderWalk walk;
+  const auto summary = bytom::judge_window(next, walk, nullptr, false, lanes(2), options, deliver);
+  EXPECT_FALSE(waited_in_vain);
+  ASSERT_TRUE(summary.ok());
+  EXPECT_EQ(summary->valid, blocks.size());
+}
+
+TEST(BytomWindow, AStopInTheMiddleEndsItSoon) {
+  const std::vector<Bytes> blocks = chain_18();
+  for (const std::size_t count : {1u, 2u}) {
+    StopSource stop;
+    std::chrono::steady_clock::time_point asked;
+    std::size_t at = 0, after = 0;
+    const auto next = [&]() -> Result<std::optional<Bytes>> { return std::optional(blocks[at++ % blocks.size()]); };
+    const auto deliver = [&](const bytom::Delivery& d) {
+      after += stop.stop_requested() ? 1 : 0;
+      if (d.number == 100) {
+        asked = std::chrono::steady_clock::now();
+        stop.request_stop();
+      }
+      return true;
+    };
+    bytom::WindowOptions options;
+    options.go_on = true;
+    bytom::HeaderWalk walk;
+    const auto summary = bytom::judge_window(next, walk, nullptr, false, lanes(count), options, deliver, stop.token());
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - asked).count();
+    EXPECT_EQ(summary.status(), Status::cancelled);
+    EXPECT_EQ(after, 0u);
+    EXPECT_LT(seconds, 5.0);  // 0.1 s on a machine that has nothing else to do
+    RecordProperty("stopped_after_ms_on_" + std::to_string(count) + "_lanes", static_cast<int>(seconds * 1e3));
   }
 }
 

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
-#include "verify/signatures/generate.h"
 #include "verify/signatures/json_lines.h"
+#include "verify/signatures/signers/generate.h"
 
 namespace sparkmill::signatures {
 namespace {
@@ -45,7 +45,8 @@ ItemList filler(const Form& form, std::size_t count, bool varied) {
     return bytes;
   };
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t message = form.message_bytes != 0 ? form.message_bytes : varied ? words.below(90) : 32;
+    const std::size_t open = varied ? form.least_message_bytes + words.below(90) : 32;
+    const std::size_t message = form.message_bytes != 0 ? form.message_bytes : open;
     const std::size_t signature = form.signature_bytes != 0 ? form.signature_bytes : words.below(80);
     EXPECT_TRUE(out.add(some(form.key_bytes), some(signature), some(message)));
   }
@@ -143,9 +144,33 @@ TEST(Stream, HeadersAreChecked) {
     bent[bend.at] = bend.value;
     EXPECT_EQ(decode_stream_header(bent, "h").status(), bend.status) << bend.at;
   }
-  const Form& fixed = **form_named("rsa2048", "draw");
+  const Form& fixed = **form_named("rsa2048", "pkcs1_sha256");
   Bytes variable = encode({&fixed, std::nullopt, 7});
   EXPECT_EQ(decode_stream_header(variable, "h").status(), Status::bad_input) << "its messages have 32 bytes";
+}
+
+// BTN's roles sign messages of several lengths; what block type 1 has no room for is malformed.
+TEST(Stream, DrawsHaveOneTo245Bytes) {
+  const Form& draw = **form_named("rsa2048", "draw");
+  ItemList list(draw);
+  for (const std::size_t bytes : {1, 32, 36, 37, 41, 245}) ASSERT_TRUE(list.add(Bytes(256), Bytes(256), Bytes(bytes)));
+  for (const std::size_t bytes : {0, 246}) {
+    const Done added = list.add(Bytes(256), Bytes(256), Bytes(bytes));
+    EXPECT_EQ(added.status(), Status::bad_input);
+    EXPECT_NE(added.error().message.find("1 to 245 bytes"), std::string::npos) << added.error().message;
+    const auto whole = encode({&draw, static_cast<std::uint32_t>(bytes), 1});
+    EXPECT_EQ(decode_stream_header(whole, "h").status(), Status::bad_input);
+  }
+  const Bytes stream = encode_stream(draw, list.view());
+  const auto again = decode_stream(stream, "blob", 10);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_TRUE(same(draw, again->view(), list.view()));
+  Bytes bent = stream;
+  bent[kStreamHeaderBytes + 512] = 246;  // the first item's length
+  const auto got = decode_stream(bent, "blob", 10);
+  ASSERT_EQ(got.status(), Status::bad_input);
+  EXPECT_NE(got.error().message.find("item 0"), std::string::npos) << got.error().message;
+  EXPECT_TRUE(decode_stream_header(encode({&draw, 32, 1}), "h")) << "streams of hashes read as before";
 }
 
 TEST(Stream, LengthsOverTheLimitAreNotRead) {

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "kernels/registry.h"
-#include "verify/signatures/generate.h"
+#include "verify/signatures/signers/generate.h"
 
 namespace sparkmill::signatures {
 namespace {

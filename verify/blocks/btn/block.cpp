@@ -79,6 +79,17 @@ Pending collect(const BlockRules& rules, const Block& block, SignatureTable& tab
   return p;
 }
 
+/// Numbers of the entries [first, end) that the kernel checked.
+Bytes numbers_of(const SignatureTable& table, ByteView all, std::size_t first, std::size_t end) {
+  Bytes out;
+  for (std::size_t k = first; k < end; ++k) {
+    if (!table.asked(k)) continue;
+    const ByteView one = all.subspan(k * rsa::kEvidenceBytes, rsa::kEvidenceBytes);
+    out.insert(out.end(), one.begin(), one.end());
+  }
+  return out;
+}
+
 /// The fold of one block over the results.
 class Fold {
  public:
@@ -195,12 +206,21 @@ Bytes encode_header(const Header& h) {
 }
 
 Result<std::vector<Verdict>> check_blocks(std::span<const BlockItem> items, const Kernels& kernels,
-                                          const StopToken& stop) {
+                                          const StopToken& stop, std::vector<Bytes>* numbers) {
   SignatureTable table;
   std::vector<Pending> pending;
+  std::vector<std::size_t> first{0};  // entry of the table
   pending.reserve(items.size());
-  for (const BlockItem& item : items) pending.push_back(collect(*item.rules, *item.block, table));
-  SPARKMILL_ASSIGN(const std::vector<Checked> checked, table.run(kernels, stop));
+  for (const BlockItem& item : items) {
+    pending.push_back(collect(*item.rules, *item.block, table));
+    first.push_back(table.size());
+  }
+  Bytes all;
+  SPARKMILL_ASSIGN(const std::vector<Checked> checked, table.run(kernels, stop, numbers != nullptr ? &all : nullptr));
+  if (numbers != nullptr) {
+    numbers->clear();
+    for (std::size_t i = 0; i < items.size(); ++i) numbers->push_back(numbers_of(table, all, first[i], first[i + 1]));
+  }
   std::vector<Verdict> verdicts;
   verdicts.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
@@ -211,13 +231,21 @@ Result<std::vector<Verdict>> check_blocks(std::span<const BlockItem> items, cons
   return verdicts;
 }
 
+std::size_t signatures_asked(const BlockRules& rules, const Block& block) {
+  SignatureTable table(SignatureTable::Keep::nothing);
+  collect(rules, block, table);
+  std::size_t asked = 0;
+  for (std::size_t k = 0; k < table.size(); ++k) asked += table.asked(k) ? 1 : 0;
+  return asked;
+}
+
 bool before(const BlockRank& a, const BlockRank& b) {
   return std::tie(a.seal_round, b.seal_zeros, a.draw_round, b.draw_zeros, a.draw_digest, a.block_hash) <
          std::tie(b.seal_round, a.seal_zeros, b.draw_round, a.draw_zeros, b.draw_digest, b.block_hash);
 }
 
 Result<std::vector<blocks::Verdict<>>> check_equivocations(std::span<const Equivocation> items, const Kernels& kernels,
-                                                           const StopToken& stop) {
+                                                           const StopToken& stop, std::vector<Bytes>* numbers) {
   SignatureTable table;
   for (const Equivocation& e : items) {
     const auto message = [&](const Hash32& hash) {
@@ -227,7 +255,12 @@ Result<std::vector<blocks::Verdict<>>> check_equivocations(std::span<const Equiv
     table.add(e.n, message(e.hash_a), e.signature_a);
     table.add(e.n, message(e.hash_b), e.signature_b);
   }
-  SPARKMILL_ASSIGN(const std::vector<Checked> checked, table.run(kernels, stop));
+  Bytes all;
+  SPARKMILL_ASSIGN(const std::vector<Checked> checked, table.run(kernels, stop, numbers != nullptr ? &all : nullptr));
+  if (numbers != nullptr) {
+    numbers->clear();
+    for (std::size_t i = 0; i < items.size(); ++i) numbers->push_back(numbers_of(table, all, 2 * i, 2 * i + 2));
+  }
   std::vector<blocks::Verdict<>> verdicts;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (items[i].hash_a == items[i].hash_b) {

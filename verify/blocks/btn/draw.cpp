@@ -105,6 +105,7 @@ std::size_t SignatureTable::add(ByteView n, ByteView message, ByteView signature
     return rows_.size() - 1;
   }
   rows_.push_back(offsets_.size() - 1);
+  if (keep_ == Keep::nothing) return rows_.size() - 1;
   keys_.insert(keys_.end(), n.begin(), n.end());
   messages_.insert(messages_.end(), message.begin(), message.end());
   offsets_.push_back(messages_.size());
@@ -112,13 +113,19 @@ std::size_t SignatureTable::add(ByteView n, ByteView message, ByteView signature
   return rows_.size() - 1;
 }
 
-Result<std::vector<Checked>> SignatureTable::run(const Kernels& kernels, const StopToken& stop) const {
+Result<std::vector<Checked>> SignatureTable::run(const Kernels& kernels, const StopToken& stop, Bytes* numbers) const {
   std::vector<Checked> out(rows_.size());
+  if (numbers != nullptr) numbers->assign(rows_.size() * rsa::kEvidenceBytes, 0);
   const std::size_t count = offsets_.size() - 1;
   if (count == 0) return out;
-  Bytes valid(count);
+  Bytes valid(count), passed(numbers != nullptr ? count * rsa::kEvidenceBytes : 0);
   SPARKMILL_TRY(kernels.rsa.verify_vartime(rsa::Encoding::draw, {count, keys_, signatures_, messages_, offsets_},
-                                           {valid, {}}, stop));
+                                           {valid, passed}, stop));
+  for (std::size_t i = 0; i < rows_.size() && numbers != nullptr; ++i) {
+    if (rows_[i] == kNone) continue;
+    std::copy_n(passed.begin() + static_cast<std::ptrdiff_t>(rows_[i] * rsa::kEvidenceBytes), rsa::kEvidenceBytes,
+                numbers->begin() + static_cast<std::ptrdiff_t>(i * rsa::kEvidenceBytes));
+  }
   blocks::MessageList list;
   for (std::size_t row = 0; row < count; ++row) {
     if (valid[row] != 0) {

@@ -77,14 +77,23 @@ struct Checked {
 /// Signatures of many items, for one run.
 class SignatureTable {
  public:
+  enum class Keep : std::uint8_t {
+    all,
+    nothing  ///< only which entries would be asked; run() is not for it
+  };
+  explicit SignatureTable(Keep keep = Keep::all) : keep_(keep) {}
   /// Returns the index of the result. A key or signature that is not 256 bytes is invalid without the kernel.
   std::size_t add(ByteView n, ByteView message, ByteView signature);
   std::size_t size() const { return rows_.size(); }
-  /// Errors: those of the kernels.
-  Result<std::vector<Checked>> run(const Kernels& kernels, const StopToken& stop) const;
+  /// Whether the kernel checks this one.
+  bool asked(std::size_t index) const { return rows_[index] != kNone; }
+  /// `numbers`, where wanted: rsa::kEvidenceBytes an entry, what verify_vartime has as evidence; zeros for entries that
+  /// are not asked. Errors: those of the kernels.
+  Result<std::vector<Checked>> run(const Kernels& kernels, const StopToken& stop, Bytes* numbers = nullptr) const;
 
  private:
   static constexpr std::size_t kNone = ~std::size_t{0};
+  Keep keep_;
   std::vector<std::size_t> rows_;  ///< row of the batch, or kNone
   Bytes keys_, messages_, signatures_;
   std::vector<std::uint64_t> offsets_{0};
@@ -198,8 +207,13 @@ struct BlockItem {
 /// seal came along. Reasons in order: limit, bad_header, wrong_parent, committee_not_ready, clerk_not_in_committee,
 /// bad_draw_reference, bad_clerk_signature; unknown_sealer, own_seal, bad_seal, seal_zeros; for each vote
 /// voter_not_in_committee, duplicate_vote, bad_vote; votes_missing. Errors: those of the kernels.
+/// `numbers`, where wanted, becomes a list for each item: what verify_vartime has as evidence, of each signature that
+/// it was asked for, in the order draws, clerk, seal, votes.
 Result<std::vector<blocks::Verdict<BlockFacts>>> check_blocks(std::span<const BlockItem> items, const Kernels& kernels,
-                                                              const StopToken& stop);
+                                                              const StopToken& stop,
+                                                              std::vector<Bytes>* numbers = nullptr);
+/// How many signatures check_blocks asks the kernel for, whatever they are worth.
+std::size_t signatures_asked(const BlockRules& rules, const Block& block);
 
 struct BlockRank {
   std::uint32_t seal_round = 0;
@@ -221,8 +235,9 @@ struct Equivocation {
   ByteView signature_a, signature_b;
 };
 /// Two valid signatures of one key in one role at one height over different hashes. Reasons: same_hash, bad_signature.
-/// Whether the key is registered is the caller's question. Errors: those of the kernels.
+/// Whether the key is registered is the caller's question. `numbers` as for check_blocks. Errors: those of the kernels.
 Result<std::vector<blocks::Verdict<>>> check_equivocations(std::span<const Equivocation> items, const Kernels& kernels,
-                                                           const StopToken& stop);
+                                                           const StopToken& stop,
+                                                           std::vector<Bytes>* numbers = nullptr);
 
 }  // namespace sparkmill::btn

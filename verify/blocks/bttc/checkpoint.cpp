@@ -215,9 +215,12 @@ Result<std::vector<Address>> addresses(std::span<const std::uint8_t> keys, hashe
   return out;
 }
 
+bool reaches_recovery(const SignatureWords& entry) { return recovery_id(entry).has_value(); }
+
 Result<std::vector<Recovered>> recover_signers(std::span<const Hash32> hashes, std::span<const SignatureWords> entries,
-                                               const Kernels& kernels, const StopToken& stop) {
+                                               const Kernels& kernels, const StopToken& stop, Bytes* points) {
   std::vector<Recovered> signers(entries.size());
+  if (points != nullptr) points->assign(entries.size() * secp256k1::kEvidenceBytes, 0);
   Bytes signatures, digests;
   std::vector<std::uint64_t> offsets{0};
   std::vector<std::size_t> asked;
@@ -236,17 +239,23 @@ Result<std::vector<Recovered>> recover_signers(std::span<const Hash32> hashes, s
   }
   if (asked.empty()) return signers;
   Bytes valid(asked.size()), keys(asked.size() * secp256k1::kPublicKeyBytes);
+  Bytes passed(points != nullptr ? asked.size() * secp256k1::kEvidenceBytes : 0);
   SPARKMILL_TRY(kernels.secp256k1.recover_vartime(
-      secp256k1::RecoverRule::in_range, {asked.size(), {}, signatures, digests, offsets}, {valid, {}}, keys, stop));
+      secp256k1::RecoverRule::in_range, {asked.size(), {}, signatures, digests, offsets}, {valid, passed}, keys, stop));
   SPARKMILL_ASSIGN(const std::vector<Address> found, addresses(keys, kernels.hash, stop));
   for (std::size_t k = 0; k < asked.size(); ++k) {
     if (valid[k] != 0) signers[asked[k]] = {Recovered::Kind::address, found[k]};
+    if (points != nullptr) {
+      std::copy_n(passed.begin() + static_cast<std::ptrdiff_t>(k * secp256k1::kEvidenceBytes),
+                  secp256k1::kEvidenceBytes,
+                  points->begin() + static_cast<std::ptrdiff_t>(asked[k] * secp256k1::kEvidenceBytes));
+    }
   }
   return signers;
 }
 
 Result<std::vector<Recovered>> recover_signers(std::span<const SignedData> items, const Kernels& kernels,
-                                               const StopToken& stop) {
+                                               const StopToken& stop, Bytes* points) {
   MessageList votes;
   for (const SignedData& item : items) {
     if (!over_limit(item)) votes.add({ByteView(&kYes, 1), item.data});
@@ -260,13 +269,23 @@ Result<std::vector<Recovered>> recover_signers(std::span<const SignedData> items
     hashes.insert(hashes.end(), item.signatures.size(), digests[next++]);
     entries.insert(entries.end(), item.signatures.begin(), item.signatures.end());
   }
-  SPARKMILL_ASSIGN(std::vector<Recovered> found, recover_signers(hashes, entries, kernels, stop));
+  Bytes passed;
+  SPARKMILL_ASSIGN(std::vector<Recovered> found,
+                   recover_signers(hashes, entries, kernels, stop, points != nullptr ? &passed : nullptr));
   std::vector<Recovered> signers;
+  if (points != nullptr) points->clear();
   auto from = found.begin();
+  auto point = passed.begin();
   for (const SignedData& item : items) {
     if (over_limit(item)) {
       signers.insert(signers.end(), item.signatures.size(), Recovered{});
+      if (points != nullptr) points->resize(signers.size() * secp256k1::kEvidenceBytes);
       continue;
+    }
+    if (points != nullptr) {
+      const auto size = static_cast<std::ptrdiff_t>(item.signatures.size() * secp256k1::kEvidenceBytes);
+      points->insert(points->end(), point, point + size);
+      point += size;
     }
     signers.insert(signers.end(), from, from + static_cast<std::ptrdiff_t>(item.signatures.size()));
     from += static_cast<std::ptrdiff_t>(item.signatures.size());

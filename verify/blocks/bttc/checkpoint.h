@@ -87,13 +87,16 @@ struct SignedData {
   ByteView data;  ///< without the vote's first byte
   std::span<const SignatureWords> signatures;
 };
+/// True when the contract calls ecrecover for this entry: s is low and v says 27 or 28.
+bool reaches_recovery(const SignatureWords& entry);
 /// Signers of all entries of all items, in their order. Items over a limit (data, signatures) get `revert` without
-/// work; check_checkpoint refuses them. Errors: those of the kernels.
+/// work; check_checkpoint refuses them. `points`, where wanted: secp256k1::kEvidenceBytes an entry, what
+/// recover_vartime has as evidence; zeros for entries that do not reach recovery. Errors: those of the kernels.
 Result<std::vector<Recovered>> recover_signers(std::span<const SignedData> items, const Kernels& kernels,
-                                               const StopToken& stop);
+                                               const StopToken& stop, Bytes* points = nullptr);
 /// One message hash and entry each; `hashes` and `entries` have the same size.
 Result<std::vector<Recovered>> recover_signers(std::span<const Hash32> hashes, std::span<const SignatureWords> entries,
-                                               const Kernels& kernels, const StopToken& stop);
+                                               const Kernels& kernels, const StopToken& stop, Bytes* points = nullptr);
 /// The last 20 bytes of Keccak-256 of 64-byte keys X || Y.
 Result<std::vector<Address>> addresses(std::span<const std::uint8_t> public_keys, hashes::Kernel& hash,
                                        const StopToken& stop);

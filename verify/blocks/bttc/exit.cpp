@@ -103,13 +103,16 @@ std::optional<std::size_t> count_logs(ByteView receipt) {
 /// One payload on its way through the checks; refused as soon as `verdict` has a reason.
 struct Exit {
   Payload payload;
+  const ExitState* state = nullptr;
   const StoredCheckpoint* checkpoint = nullptr;
   Verdict verdict;
+  std::vector<Hash32> trail;
   bool refused() const { return !verdict.reason.empty(); }
 };
 
 Exit begin(const ExitState& state, ByteView bytes) {
   Exit exit;
+  exit.state = &state;
   if (bytes.size() > kMaxPayloadBytes) {
     exit.verdict = refused<ExitFacts>("limit", std::to_string(bytes.size()) + " bytes, at most 1 MiB");
     return exit;
@@ -130,6 +133,12 @@ Exit begin(const ExitState& state, ByteView bytes) {
   return exit;
 }
 
+void add_trails(std::span<Exit* const> whose, const Trails& trails) {
+  for (std::size_t k = 0; k < whose.size(); ++k) {
+    whose[k]->trail.insert(whose[k]->trail.end(), trails[k].begin(), trails[k].end());
+  }
+}
+
 Done check_blocks(std::span<Exit> exits, hashes::Kernel& hash, const StopToken& stop) {
   std::vector<BlockProof> proofs;
   std::vector<Exit*> whose;
@@ -139,7 +148,9 @@ Done check_blocks(std::span<Exit> exits, hashes::Kernel& hash, const StopToken& 
         {e.payload.block, e.checkpoint->start, e.checkpoint->end, e.checkpoint->root, e.payload.block_proof});
     whose.push_back(&e);
   }
-  SPARKMILL_ASSIGN(const std::vector<blocks::Verdict<>> verdicts, check_block_proofs(proofs, hash, stop));
+  Trails trails(proofs.size());
+  SPARKMILL_ASSIGN(const std::vector<blocks::Verdict<>> verdicts, check_block_proofs(proofs, hash, stop, &trails));
+  add_trails(whose, trails);
   for (std::size_t k = 0; k < whose.size(); ++k) {
     if (!verdicts[k].ok) {
       whose[k]->verdict = refused<ExitFacts>(verdicts[k].reason, verdicts[k].detail);
@@ -159,7 +170,9 @@ Done check_receipts(std::span<Exit> exits, hashes::Kernel& hash, const StopToken
     proofs.push_back({p.block.receipts_root, p.branch_mask.subspan(1), p.receipt, p.receipt_proof});
     whose.push_back(&e);
   }
-  SPARKMILL_ASSIGN(const std::vector<blocks::Verdict<>> verdicts, check_trie_proofs(proofs, hash, stop));
+  Trails trails(proofs.size());
+  SPARKMILL_ASSIGN(const std::vector<blocks::Verdict<>> verdicts, check_trie_proofs(proofs, hash, stop, &trails));
+  add_trails(whose, trails);
   for (std::size_t k = 0; k < whose.size(); ++k) {
     Exit& e = *whose[k];
     if (!verdicts[k].ok) {
@@ -195,9 +208,17 @@ constexpr std::string_view kReplay = "already_processed";
 
 Result<std::vector<Verdict>> check_exits(const ExitState& state, std::span<const ByteView> payloads,
                                          hashes::Kernel& hash, const StopToken& stop) {
+  std::vector<ExitItem> items;
+  items.reserve(payloads.size());
+  for (const ByteView payload : payloads) items.push_back({&state, payload});
+  return check_exits(items, hash, stop);
+}
+
+Result<std::vector<Verdict>> check_exits(std::span<const ExitItem> items, hashes::Kernel& hash, const StopToken& stop,
+                                         Trails* trails) {
   std::vector<Exit> exits;
-  exits.reserve(payloads.size());
-  for (const ByteView payload : payloads) exits.push_back(begin(state, payload));
+  exits.reserve(items.size());
+  for (const ExitItem& item : items) exits.push_back(begin(*item.state, item.payload));
   SPARKMILL_TRY(check_blocks(exits, hash, stop));
   SPARKMILL_TRY(check_receipts(exits, hash, stop));
   blocks::MessageList ids;
@@ -206,13 +227,17 @@ Result<std::vector<Verdict>> check_exits(const ExitState& state, std::span<const
   }
   SPARKMILL_ASSIGN(const std::vector<Hash32> digests, ids.hash(hashes::Algorithm::keccak256, hash, stop));
   std::vector<Verdict> verdicts;
+  if (trails != nullptr) trails->clear();
   std::size_t next = 0;
-  for (Exit& e : exits) {
+  for (std::size_t i = 0; i < exits.size(); ++i) {
+    Exit& e = exits[i];
     if (!e.refused()) {
       const ExitFacts facts{digests[next++]};
-      e.verdict =
-          state.processed.contains(facts.exit_id) ? Verdict{false, kReplay, {}, facts} : Verdict{true, {}, {}, facts};
+      e.trail.push_back(facts.exit_id);
+      const bool replay = items[i].state->processed.contains(facts.exit_id);
+      e.verdict = replay ? Verdict{false, kReplay, {}, facts} : Verdict{true, {}, {}, facts};
     }
+    if (trails != nullptr) trails->push_back(std::move(e.trail));
     verdicts.push_back(std::move(e.verdict));
   }
   return verdicts;

@@ -27,9 +27,10 @@ struct TrieProof {
 };
 /// Reasons: limit; at each node bad_node_hash, bad_ref (a child that is no 32-byte string: embedded ones are refused,
 /// as in the contracts' library), bad_node, bad_path, bad_value; proof_too_short. Nodes behind the value: bad_node.
+/// `trails`, where wanted, has a list for each proof: the digests of its nodes are added.
 /// Errors: those of the kernel.
 Result<std::vector<blocks::Verdict<>>> check_trie_proofs(std::span<const TrieProof> proofs, hashes::Kernel& hash,
-                                                         const StopToken& stop);
+                                                         const StopToken& stop, Trails* trails = nullptr);
 
 /// An accepted checkpoint as the root contract stores it, by header number (steps of 10,000).
 struct StoredCheckpoint {
@@ -52,6 +53,14 @@ struct ExitFacts {
 /// bad_receipt_proof, bad_receipt, bad_log_index, already_processed. Errors: those of the kernel.
 Result<std::vector<blocks::Verdict<ExitFacts>>> check_exits(const ExitState& state, std::span<const ByteView> payloads,
                                                             hashes::Kernel& hash, const StopToken& stop);
+/// The same for exits that bring a state each, which the caller keeps. `trails`, where wanted, becomes a list for each
+/// exit: every Keccak-256 that its checks computed, in order; what is computed follows from the exit alone.
+struct ExitItem {
+  const ExitState* state = nullptr;
+  ByteView payload;
+};
+Result<std::vector<blocks::Verdict<ExitFacts>>> check_exits(std::span<const ExitItem> items, hashes::Kernel& hash,
+                                                            const StopToken& stop, Trails* trails = nullptr);
 /// Commits verdicts in chain order: an accepted exit whose id is taken becomes already_processed, others take theirs.
 void mark_exits(ExitState& state, std::span<blocks::Verdict<ExitFacts>> verdicts);
 

@@ -71,7 +71,7 @@ Result<Hash32> account_root(std::span<const FeeAccount> accounts, hashes::Kernel
 }
 
 Result<std::vector<blocks::Verdict<>>> check_block_proofs(std::span<const BlockProof> proofs, hashes::Kernel& hash,
-                                                          const StopToken& stop) {
+                                                          const StopToken& stop, Trails* trails) {
   std::vector<blocks::Verdict<>> verdicts(proofs.size(), blocks::refused("bad_block_proof", "another root"));
   std::vector<std::size_t> open;  // items that still climb
   std::vector<BlockFacts> facts;
@@ -92,6 +92,7 @@ Result<std::vector<blocks::Verdict<>>> check_block_proofs(std::span<const BlockP
     MessageList list;
     for (std::size_t k = 0; k < open.size(); ++k) {
       const BlockProof& p = proofs[open[k]];
+      if (trails != nullptr) (*trails)[open[k]].push_back(nodes[k]);
       if (depth * kNode == p.siblings.size()) {
         if (nodes[k] == p.root) verdicts[open[k]] = blocks::accepted();
         continue;

@@ -38,6 +38,9 @@ struct FeeAccount {
 /// leaf. Errors as block_root.
 Result<Hash32> account_root(std::span<const FeeAccount> accounts, hashes::Kernel& hash, const StopToken& stop);
 
+/// Digests that checks computed, a list for each item of a batch: work that can be shown.
+using Trails = std::vector<std::vector<Hash32>>;
+
 /// A block under the root of the span [start, end]: siblings from the bottom.
 struct BlockProof {
   BlockFacts block;
@@ -47,8 +50,9 @@ struct BlockProof {
   ByteView siblings;
 };
 /// Reasons: block_out_of_span, bad_block_proof (length, depth that does not fit the span, another root).
+/// `trails`, where wanted, has a list for each proof: leaf and nodes are added as they are computed.
 /// Errors: those of the kernel.
 Result<std::vector<blocks::Verdict<>>> check_block_proofs(std::span<const BlockProof> proofs, hashes::Kernel& hash,
-                                                          const StopToken& stop);
+                                                          const StopToken& stop, Trails* trails = nullptr);
 
 }  // namespace sparkmill::bttc

@@ -100,7 +100,7 @@ blocks::Verdict<> walk(const TrieProof& proof, std::span<const rlp::Item> nodes,
 }  // namespace
 
 Result<std::vector<blocks::Verdict<>>> check_trie_proofs(std::span<const TrieProof> proofs, hashes::Kernel& hash,
-                                                         const StopToken& stop) {
+                                                         const StopToken& stop, Trails* trails) {
   std::vector<blocks::Verdict<>> verdicts(proofs.size());
   std::vector<std::vector<rlp::Item>> nodes(proofs.size());
   blocks::MessageList list;
@@ -127,8 +127,10 @@ Result<std::vector<blocks::Verdict<>>> check_trie_proofs(std::span<const TriePro
   std::size_t first = 0;
   for (std::size_t i = 0; i < proofs.size(); ++i) {
     if (!verdicts[i].reason.empty()) continue;
-    verdicts[i] = walk(proofs[i], nodes[i], std::span(hashes).subspan(first, nodes[i].size()));
-    first += nodes[i].size();
+    const std::span<const Hash32> own = std::span(hashes).subspan(first, nodes[i].size());
+    verdicts[i] = walk(proofs[i], nodes[i], own);
+    if (trails != nullptr) (*trails)[i].insert((*trails)[i].end(), own.begin(), own.end());
+    first += own.size();
   }
   return verdicts;
 }

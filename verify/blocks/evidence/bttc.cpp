@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kinds of BTTC: "Consensus evidence" 2.
-#include "verify/blocks/bttc/checkpoint.h"
 #include "verify/blocks/bttc/event.h"
-#include "verify/blocks/bttc/exit.h"
 #include "verify/blocks/bttc/sign.h"
-#include "verify/blocks/evidence/fields.h"
+#include "verify/blocks/evidence/cases.h"
 
 namespace sparkmill::evidence {
 namespace {
 
 using namespace bttc;
-
-constexpr std::size_t kMaxStates = 1u << 20;  ///< processed ids, seen events
 
 std::string hex(ByteView v) { return to_hex(v); }
 
@@ -31,15 +27,6 @@ Result<Hash32> keccak(ByteView message, const Run& run) {
   const std::uint64_t offsets[] = {0, message.size()};
   SPARKMILL_TRY(run.kernels.hash->hash(hashes::Algorithm::keccak256, {message, offsets}, digest, run.stop));
   return digest;
-}
-
-Amount stake(const Fields& f, const char* field) {
-  const Json& j = f.at(field);
-  std::optional<Amount> value;
-  if (j.is_number_unsigned()) value = j.get<std::uint64_t>();
-  if (j.is_string()) value = amount(j.get_ref<const std::string&>());
-  if (!value || *value > kMaxAmount) throw Malformed{f.path(field) + " is no integer from 0 to 2^110"};
-  return *value;
 }
 
 // -- hashes that are signed
@@ -101,12 +88,6 @@ Done run_sign(std::span<Task*> tasks, const Run& run) {
 
 // -- signers
 
-SignatureWords words(const Json& list, const std::string& what) {
-  if (!list.is_array() || list.size() != 3) throw Malformed{what + " is no list of three words"};
-  return {Fields::hex_array<32>(list[0], what), Fields::hex_array<32>(list[1], what),
-          Fields::hex_array<32>(list[2], what)};
-}
-
 struct RecoverCase {
   Hash32 hash;
   SignatureWords entry;
@@ -117,7 +98,7 @@ Done run_recover(std::span<Task*> tasks, const Run& run) {
   const auto cases = decode<RecoverCase>(
       tasks,
       [](const Fields& f) {
-        return RecoverCase{f.array<32>("hash"), words(f.at("sig"), f.path("sig"))};
+        return RecoverCase{f.array<32>("hash"), read_words(f.at("sig"), [&] { return f.path("sig"); })};
       },
       limit_verdict);
   std::vector<Hash32> hashes;
@@ -137,41 +118,6 @@ Done run_recover(std::span<Task*> tasks, const Run& run) {
 }
 
 // -- checkpoints
-
-struct CheckpointCase {
-  std::unique_ptr<ValidatorSet> set;
-  ChainState state;
-  Bytes data;
-  std::vector<SignatureWords> signatures;
-};
-
-Standing standing(const Fields& f) {
-  const std::string text = f.text("status");
-  return text == "active" ? Standing::active : text == "locked" ? Standing::locked : Standing::inactive;
-}
-
-CheckpointCase read_checkpoint(const Fields& f) {
-  CheckpointCase c;
-  const Fields s = f.object("state");
-  std::vector<Validator> validators;
-  for (const Json& v : s.list("validators", kMaxValidators)) {
-    const Fields one(v, s.path("validators") + "[" + std::to_string(validators.size()) + "]");
-    validators.push_back({one.array<20>("signer"), stake(one, "amount"), stake(one, "delegated"), standing(one),
-                          one.integer("deactivation_epoch")});
-  }
-  c.set = std::make_unique<ValidatorSet>(std::move(validators));
-  c.state.chain_id = s.integer("chain_id");
-  if (s.has("last_end")) c.state.last_end = s.integer("last_end");
-  c.state.epoch = s.integer("epoch");
-  c.state.staker_count = s.integer("staker_count");
-  c.state.total_stake = stake(s, "total_stake");
-  c.state.validators = c.set.get();
-  c.data = f.bytes("data", kMaxDataBytes);
-  for (const Json& sig : f.list("sigs", kMaxSignatures)) {
-    c.signatures.push_back(words(sig, f.path("sigs") + "[" + std::to_string(c.signatures.size()) + "]"));
-  }
-  return c;
-}
 
 std::string column(Policy policy, Rule rule) { return std::string(name(policy)) + "_" + std::string(name(rule)); }
 
@@ -195,15 +141,20 @@ Done run_checkpoint(std::span<Task*> tasks, const Run& run) {
     answer_checkpoint(task, run.options, [](Policy, Rule) { return blocks::refused<CheckpointFacts>("limit"); });
   });
   std::vector<SignedData> items;
-  for (const CheckpointCase& c : cases.cases) items.push_back({c.data, c.signatures});
+  std::vector<ValidatorSet> sets;
+  for (const CheckpointCase& c : cases.cases) {
+    items.push_back({c.data, c.signatures});
+    sets.emplace_back(c.validators);
+  }
   SPARKMILL_ASSIGN(const std::vector<Recovered> signers, recover_signers(items, kernels, run.stop));
   std::size_t at = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto mine = std::span(signers).subspan(at, items[i].signatures.size());
     at += mine.size();
-    answer_checkpoint(*cases.tasks[i], run.options, [&](Policy policy, Rule rule) {
-      return check_checkpoint(policy, rule, cases.cases[i].state, items[i], mine);
-    });
+    ChainState state = cases.cases[i].state;
+    state.validators = &sets[i];
+    answer_checkpoint(*cases.tasks[i], run.options,
+                      [&](Policy policy, Rule rule) { return check_checkpoint(policy, rule, state, items[i], mine); });
   }
   return done();
 }
@@ -323,28 +274,6 @@ Done run_mpt(std::span<Task*> tasks, const Run& run) {
   return done();
 }
 
-struct ExitCase {
-  ExitState state;
-  Bytes payload;
-};
-
-ExitCase read_exit(const Fields& f) {
-  ExitCase c;
-  const Json& headers = f.at("headers");
-  if (!headers.is_object()) throw Malformed{f.path("headers") + " is no object"};
-  for (const auto& [number, stored] : headers.items()) {
-    const Fields one(stored, f.path("headers") + "." + number);
-    const Json key = {{"n", number}};
-    c.state.headers[Fields(key, f.path("headers")).integer("n")] = {one.array<32>("root"), one.integer("start"),
-                                                                    one.integer("end")};
-  }
-  for (const Json& id : f.list("processed", kMaxStates)) {
-    c.state.processed.insert(Fields::hex_array<32>(id, f.path("processed")));
-  }
-  c.payload = f.bytes("payload", kMaxPayloadBytes);
-  return c;
-}
-
 void set_exit(Task& task, const blocks::Verdict<ExitFacts>& v) {
   set_verdict(task, v.ok, v.reason);
   const bool known = v.facts.exit_id != Hash32{};
@@ -352,17 +281,14 @@ void set_exit(Task& task, const blocks::Verdict<ExitFacts>& v) {
   if (!v.detail.empty()) task.out["detail"] = v.detail;
 }
 
-/// Each item brings its own state, so this is one batch an item.
 Done run_exit(std::span<Task*> tasks, const Run& run) {
   SPARKMILL_TRY(hash_needed(run.kernels));
   const auto cases =
       decode<ExitCase>(tasks, read_exit, [](Task& task) { set_exit(task, blocks::refused<ExitFacts>("limit")); });
-  for (std::size_t i = 0; i < cases.cases.size(); ++i) {
-    const ByteView payload = cases.cases[i].payload;
-    SPARKMILL_ASSIGN(const auto verdicts,
-                     check_exits(cases.cases[i].state, {&payload, 1}, *run.kernels.hash, run.stop));
-    set_exit(*cases.tasks[i], verdicts[0]);
-  }
+  std::vector<ExitItem> items;
+  for (const ExitCase& c : cases.cases) items.push_back({&c.state, c.payload});
+  SPARKMILL_ASSIGN(const auto verdicts, check_exits(items, *run.kernels.hash, run.stop));
+  for (std::size_t i = 0; i < verdicts.size(); ++i) set_exit(*cases.tasks[i], verdicts[i]);
   return done();
 }
 
@@ -408,7 +334,7 @@ Done run_event_records(std::span<Task*> tasks, const Run&) {
     }
     for (const Json& j : s.list("sequences", kMaxStates)) {
       const Json one = {{"sequence", j}};
-      state.sequences.insert(stake(Fields(one, s.path("sequences")), "sequence"));
+      state.sequences.insert(read_amount(Fields(one, s.path("sequences")), "sequence"));
     }
     Json results = Json::array();
     for (const Json& j : f.list("records", kMaxStates)) {

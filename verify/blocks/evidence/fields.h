@@ -29,6 +29,11 @@ class Fields {
   Fields(const Json& object, std::string what) : object_(object), what_(std::move(what)) {
     if (!object.is_object()) throw Malformed{what_ + " is no object"};
   }
+  /// Element `index` of a list; its name is only made where an error needs it. `parent` must outlive it.
+  Fields(const Json& object, const Fields& parent, const char* list, std::size_t index)
+      : object_(object), parent_(&parent), list_(list), index_(index) {
+    if (!object.is_object()) throw Malformed{what() + " is no object"};
+  }
 
   const Json& at(const char* field) const {
     const auto it = object_.find(field);
@@ -60,7 +65,25 @@ class Fields {
   }
   template <std::size_t N>
   std::array<std::uint8_t, N> array(const char* field) const {
-    return hex_array<N>(at(field), path(field));
+    const Json& j = at(field);
+    std::array<std::uint8_t, N> out;
+    return plain_hex(j, out) ? out : hex_array<N>(j, path(field));
+  }
+  /// True where `j` is the hex of just these bytes; what is wrong otherwise, hex_array tells.
+  static bool plain_hex(const Json& j, std::span<std::uint8_t> out) {
+    if (!j.is_string()) return false;
+    const auto& hex = j.get_ref<const std::string&>();
+    if (hex.size() != 2 * out.size()) return false;
+    const auto digit = [](char c) {
+      return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 255;
+    };
+    int bad = 0;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
+      bad |= (high | low) & ~15;
+      out[i] = static_cast<std::uint8_t>(high << 4 | low);
+    }
+    return bad == 0;
   }
   template <std::size_t N>
   static std::array<std::uint8_t, N> hex_array(const Json& j, const std::string& what) {
@@ -86,9 +109,12 @@ class Fields {
     return j;
   }
   Fields object(const char* field) const { return {at(field), path(field)}; }
-  std::string path(const char* field) const { return what_ + "." + field; }
+  std::string path(const char* field) const { return what() + "." + field; }
 
  private:
+  std::string what() const {
+    return parent_ == nullptr ? what_ : parent_->path(list_) + "[" + std::to_string(index_) + "]";
+  }
   std::uint64_t digits(const char* field, const std::string& text) const {
     std::uint64_t value = 0;
     for (const char c : text) {
@@ -104,6 +130,9 @@ class Fields {
 
   const Json& object_;
   std::string what_;
+  const Fields* parent_ = nullptr;
+  const char* list_ = nullptr;
+  std::size_t index_ = 0;
 };
 
 /// One item on its way to its answer.
