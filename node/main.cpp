@@ -49,7 +49,9 @@ po::options_description describe(Options& o) {
       "what counts as a match, on field face");
   add("signatures", po::value(&s.job_signatures)->default_value(4096),
       "signatures in a verify.batch job, planted ones among them; 0 makes no such jobs");
-  add("shares", po::value(&s.shares)->default_value("match.h=3,verify.batch=1"),
+  add("blocks", po::value(&s.job_blocks)->default_value(1024),
+      "blocks in a verify.blocks job, planted ones among them; 0 makes no such jobs");
+  add("shares", po::value(&s.shares)->default_value("match.h=3,verify.batch=1,verify.blocks=1"),
       "how the credit handed out is shared among kinds of jobs; 0: none of that kind");
   add("confirm", po::value(&s.confirm),
       "kinds of jobs, for example verify.batch, whose answers this node recomputes as a whole before it accepts them");

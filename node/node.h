@@ -26,9 +26,10 @@ struct Settings {
   std::uint64_t min_open_ms = 60'000;  ///< an opening is never due earlier than this after block h+3
   std::uint64_t lease_ms = 600'000;
   std::uint32_t openings = 128;  ///< k
-  /// Job generator: match.h jobs of real faces hidden in a seeded synthetic population, and verify.batch jobs.
+  /// Job generator: match.h jobs of real faces hidden in a seeded synthetic population, verify.batch and verify.blocks.
   bool generate = true;
   std::uint32_t job_signatures = 0;  ///< in a verify.batch job; 0: none
+  std::uint32_t job_blocks = 0;      ///< items of a verify.blocks job; 0: none
   /// How the credit that is handed out is shared among kinds, "match.h=3,verify.batch=1"; a kind that is not named
   /// counts 1, one with 0 is not made.
   std::string shares;

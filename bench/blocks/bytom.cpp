@@ -18,7 +18,8 @@ namespace {
 namespace bytom = blocks::bytom;
 using kernels::Family;
 
-constexpr std::size_t kBlocks = 16;
+/// Blocks that are judged at once: up to some 4,000 inputs.
+std::size_t blocks_of(std::size_t spends) { return spends > 100 ? 4 : 16; }
 constexpr std::size_t kWorkBlocks = 4;
 constexpr std::size_t kPeerBlocks = 1;
 constexpr std::size_t kWindowBlocks = 64;
@@ -78,7 +79,7 @@ void run_judge(benchmark::State& state, const std::string& id, std::size_t spend
   const auto made = rows();
   if (!made) return give_up(state, id, made.error().message, false);
   // Block 0 has no spends: it stands in front and is not among the items.
-  const auto chain = chain_of({(work ? kWorkBlocks : kBlocks) + 1, spends, work ? 0 : kNoSeed});
+  const auto chain = chain_of({(work ? kWorkBlocks : blocks_of(spends)) + 1, spends, work ? 0 : kNoSeed});
   if (!chain) return give_up(state, id, chain.error().message, false);
   const auto items = std::span<const bytom::Item>((*chain)->items).subspan(1);
   const auto load = [&](std::size_t count, const bytom::Engines& engines, std::vector<bytom::Judged>& judged) {
@@ -101,7 +102,7 @@ void run_judge(benchmark::State& state, const std::string& id, std::size_t spend
 void run_ids(benchmark::State& state, const std::string& id, std::size_t spends) {
   const auto made = rows();
   if (!made) return give_up(state, id, made.error().message, false);
-  const auto chain = chain_of({kBlocks, spends, kNoSeed});
+  const auto chain = chain_of({blocks_of(spends), spends, kNoSeed});
   if (!chain) return give_up(state, id, chain.error().message, false);
   std::vector<const bytom::Block*> blocks;
   for (const bytom::Block& block : (*chain)->blocks) blocks.push_back(&block);

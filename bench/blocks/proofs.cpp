@@ -9,8 +9,8 @@
 #include "verify/merkle/trees.h"
 #include "verify/signatures/batch.h"
 #include "verify/signatures/ecvrf.h"
-#include "verify/signatures/signers/generate.h"
 #include "verify/signatures/musig2.h"
+#include "verify/signatures/signers/generate.h"
 
 namespace sparkmill::bench {
 namespace {
@@ -18,8 +18,8 @@ namespace {
 using kernels::Family;
 using merkle::Tree;
 
-constexpr std::size_t kTrees = 256;
-constexpr std::size_t kProofsATree = 1;
+constexpr std::size_t kLeaves = 16384;  ///< of all trees together
+constexpr std::size_t kProofs = 256;
 constexpr std::size_t kPeerShare = 16;
 
 // -- Merkle
@@ -29,23 +29,23 @@ struct Forest {
   std::vector<Hash32> roots;
   std::vector<merkle::Proof> proofs;
 };
-Result<Forest> forest(Tree tree, std::size_t leaves, hashes::Kernel& hash) {
+/// Roots by the portable row, which is not what is timed; they tell whether the proofs are right, too.
+Result<Forest> forest(Tree tree, std::size_t leaves, bool proofs, hashes::Kernel& portable, hashes::Kernel& fast) {
   Forest out;
   ChaChaWords words(sha256(view("bench merkle")));
-  for (std::size_t t = 0; t < kTrees; ++t) {
+  for (std::size_t t = 0; t < kLeaves / leaves; ++t) {
     auto& list = out.leaves.emplace_back(leaves);
     for (Hash32& leaf : list) {
       for (std::uint8_t& byte : leaf) byte = static_cast<std::uint8_t>(words.u32());
     }
   }
-  // By the portable row, which is not what is timed.
-  SPARKMILL_ASSIGN(const auto roots, merkle::roots(tree, out.leaves, hash, {}));
-  for (std::size_t t = 0; t < kTrees; ++t) {
-    out.roots.push_back(roots[t].hash);
-    for (std::size_t k = 0; k < kProofsATree; ++k) {
-      SPARKMILL_ASSIGN(merkle::Proof proof, merkle::prove(tree, out.leaves[t], (t + k) % leaves, hash, {}));
-      out.proofs.push_back(std::move(proof));
-    }
+  SPARKMILL_ASSIGN(const auto roots, merkle::roots(tree, out.leaves, portable, {}));
+  for (const merkle::Root& root : roots) out.roots.push_back(root.hash);
+  for (std::size_t k = 0; proofs && k < kProofs; ++k) {
+    const std::size_t t = k % out.leaves.size();
+    SPARKMILL_ASSIGN(merkle::Proof proof, merkle::prove(tree, out.leaves[t], k * 7 % leaves, fast, {}));
+    proof.root = out.roots[t];
+    out.proofs.push_back(std::move(proof));
   }
   return out;
 }
@@ -95,7 +95,7 @@ void run_trees(benchmark::State& state, const std::string& id, Tree tree, std::s
   for (const auto* made : {&ours, &portable}) {
     if (!*made) return give_up(state, id, made->error().message, false);
   }
-  const auto all = forest(tree, leaves, *portable->kernel);
+  const auto all = forest(tree, leaves, proofs, *portable->kernel, *ours->kernel);
   if (!all) return give_up(state, id, all.error().message, false);
   const auto openssl = openssl_hash();
   const bool same = tree != Tree::keccak256_sorted_pairs;  // SHA3-256 stands for Keccak-256 there
@@ -106,9 +106,9 @@ void run_trees(benchmark::State& state, const std::string& id, Tree tree, std::s
                      {{"one_by_one", proofs_load(*all, tree, few, 1, *ours->kernel, true, b)},
                       {"openssl", proofs_load(*all, tree, few, 1, *openssl, same, c)}});
   }
-  const std::size_t few = kTrees / kPeerShare;
+  const std::size_t trees = all->roots.size(), few = std::max<std::size_t>(trees / kPeerShare, 1);
   std::vector<merkle::Root> a, b, c;
-  run_whole(state, id, roots_load(*all, tree, kTrees, kTrees, *ours->kernel, true, a),
+  run_whole(state, id, roots_load(*all, tree, trees, trees, *ours->kernel, true, a),
             {{"one_by_one", roots_load(*all, tree, few, 1, *ours->kernel, true, b)},
              {"openssl", roots_load(*all, tree, few, 1, *openssl, same, c)}});
 }
@@ -116,14 +116,14 @@ void run_trees(benchmark::State& state, const std::string& id, Tree tree, std::s
 // -- ECVRF
 
 void run_vrf(benchmark::State& state, const std::string& id, signatures::VrfSuite suite) {
-  constexpr std::size_t kProofs = 64;
+  constexpr std::size_t kCount = 64;
   struct Proof {
     signatures::VrfKey key;
     signatures::VrfProof proof;
     Hash32 alpha;
   };
   std::vector<Proof> proofs;
-  for (std::size_t i = 0; i < kProofs; ++i) {
+  for (std::size_t i = 0; i < kCount; ++i) {
     Hash32 secret{3};
     secret[1] = static_cast<std::uint8_t>(i);
     const Hash32 alpha = sha256(secret);
@@ -132,11 +132,11 @@ void run_vrf(benchmark::State& state, const std::string& id, signatures::VrfSuit
     proofs.push_back({signatures::vrf_public_key(secret), *proof, alpha});
     if (i % 16 == 5) proofs.back().alpha[0] ^= 1;
   }
-  std::vector<bool> valid(kProofs);
+  std::vector<bool> valid(kCount);
   run_whole(state, id,
-            {{{"proofs", static_cast<double>(kProofs)}},
+            {{{"proofs", static_cast<double>(kCount)}},
              [&]() -> Done {
-               for (std::size_t i = 0; i < kProofs; ++i) {
+               for (std::size_t i = 0; i < kCount; ++i) {
                  const Proof& p = proofs[i];
                  valid[i] = signatures::vrf_verify_vartime(suite, p.key, p.proof, p.alpha).has_value();
                }
@@ -144,7 +144,7 @@ void run_vrf(benchmark::State& state, const std::string& id, signatures::VrfSuit
              },
              [&] {
                bool good = true;
-               for (std::size_t i = 0; i < kProofs; ++i) good &= valid[i] == (i % 16 != 5);
+               for (std::size_t i = 0; i < kCount; ++i) good &= valid[i] == (i % 16 != 5);
                return good;
              }},
             {});

@@ -9,6 +9,7 @@
 #include "kernels/rsa/cpu_ops.h"
 
 #define SM_INLINE inline __attribute__((always_inline))
+#define SM_NOINLINE __attribute__((noinline))
 
 namespace sparkmill::rsa::cpu {
 namespace {
@@ -18,12 +19,23 @@ constexpr int kLanes = 4, kDigits = 75, kBits = 28, kWords = 32;
 constexpr int kRows = 5;  // digits of one factor that are kept in registers
 constexpr std::uint64_t kMask = (std::uint64_t{1} << kBits) - 1;
 
+// The exponent of 2^28 in Montgomery's form, as in cpu_avx512.cpp: it falls from 75 by 1, 2, 4, 9, 18 and 37.
+constexpr unsigned kLonger = 1u << 9 | 1u << 12 | 1u << 14 | 1u << 15;  ///< squarings reduced by 76 digits
+constexpr int kHalfway = 38;
+constexpr int digits_off(int squaring) { return kDigits + static_cast<int>(kLonger >> squaring & 1); }
+constexpr int exponent_after(int squarings) {
+  int e = kDigits;
+  for (int k = 0; k < squarings; ++k) e = 2 * e - digits_off(k);
+  return e;
+}
+static_assert(exponent_after(15) == kHalfway && exponent_after(16) == 0);
+
 struct Workspace {
-  V n[kDigits], s[kDigits], a[kDigits];
-  V t[2 * kDigits];
-  V minus_n[kDigits];  ///< 2^2100 - n
-  V x[kDigits + 1];    ///< of the division, from [1] on
-  V n_inverse;         ///< -1/n mod 2^28
+  V n[kDigits], s[kDigits], a[kDigits + kHalfway];
+  V t[2 * kDigits + 1];
+  V minus_n[kDigits];     ///< 2^2100 - n
+  V x[kDigits + kWords];  ///< of the division, from [1] on
+  V n_inverse;            ///< -1/n mod 2^28
 };
 
 SM_INLINE V set1(std::uint64_t x) { return _mm256_set1_epi64x(static_cast<long long>(x)); }
@@ -35,31 +47,32 @@ SM_INLINE V carry(V a) { return _mm256_srli_epi64(a, kBits); }
 SM_INLINE V shifted_right(V a, int by) { return _mm256_srlv_epi64(a, set1(static_cast<unsigned>(by))); }
 SM_INLINE V shifted_left(V a, int by) { return _mm256_sllv_epi64(a, set1(static_cast<unsigned>(by))); }
 
-/// t += rows x factor: kRows digits by `count`. A digit of the factor meets all rows at once, and the columns that they
-/// reach wander through the registers.
-__attribute__((noinline)) void add_product(V* t, const V* rows, const V* factor, int count) {
-  V row[kRows], sum[kRows];
+/// t += rows x factor: kCount digits by `count`. A digit of the factor meets all rows at once, and the columns that
+/// they reach wander through the registers.
+template <int kCount>
+SM_NOINLINE void add_product(V* t, const V* rows, const V* factor, int count) {
+  V row[kCount], sum[kCount];
 #pragma GCC unroll 8
-  for (int r = 0; r < kRows; ++r) row[r] = rows[r];
+  for (int r = 0; r < kCount; ++r) row[r] = rows[r];
 #pragma GCC unroll 8
-  for (int r = 0; r < kRows - 1; ++r) sum[r] = t[r];
+  for (int r = 0; r < kCount - 1; ++r) sum[r] = t[r];
 #pragma GCC unroll 1
   for (int j = 0; j < count; ++j) {
     const V f = factor[j];
-    sum[kRows - 1] = t[j + kRows - 1];
+    sum[kCount - 1] = t[j + kCount - 1];
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) sum[r] = add(sum[r], product(row[r], f));
+    for (int r = 0; r < kCount; ++r) sum[r] = add(sum[r], product(row[r], f));
     t[j] = sum[0];
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows - 1; ++r) sum[r] = sum[r + 1];
+    for (int r = 0; r < kCount - 1; ++r) sum[r] = sum[r + 1];
   }
 #pragma GCC unroll 8
-  for (int r = 0; r < kRows - 1; ++r) t[count + r] = sum[r];
+  for (int r = 0; r < kCount - 1; ++r) t[count + r] = sum[r];
 }
 
 /// t = a^2: the products of unlike digits once, doubled, and the squares.
-SM_INLINE void square(V* t, const V* a) {
-  for (int k = 0; k < 2 * kDigits; ++k) t[k] = _mm256_setzero_si256();
+SM_NOINLINE void square(V* t, const V* a) {
+  for (int k = 0; k <= 2 * kDigits; ++k) t[k] = _mm256_setzero_si256();
 #pragma GCC unroll 1
   for (int i = 0; i < kDigits; i += kRows) {
     V* column = t + 2 * i;
@@ -68,7 +81,7 @@ SM_INLINE void square(V* t, const V* a) {
 #pragma GCC unroll 8
       for (int q = r + 1; q < kRows; ++q) column[r + q] = add(column[r + q], product(a[i + r], a[i + q]));
     }
-    if (i + kRows < kDigits) add_product(column + kRows, a + i, a + i + kRows, kDigits - i - kRows);
+    if (i + kRows < kDigits) add_product<kRows>(column + kRows, a + i, a + i + kRows, kDigits - i - kRows);
   }
 #pragma GCC unroll 4
   for (int k = 0; k < kDigits; ++k) {
@@ -78,38 +91,65 @@ SM_INLINE void square(V* t, const V* a) {
 }
 
 SM_INLINE void multiply(V* t, const V* a, const V* b) {
-  for (int k = 0; k < 2 * kDigits; ++k) t[k] = _mm256_setzero_si256();
+  for (int k = 0; k <= 2 * kDigits; ++k) t[k] = _mm256_setzero_si256();
 #pragma GCC unroll 1
-  for (int i = 0; i < kDigits; i += kRows) add_product(t + i, a + i, b, kDigits);
+  for (int i = 0; i < kDigits; i += kRows) add_product<kRows>(t + i, a + i, b, kDigits);
 }
 
-/// a = t / R mod n, digits carried (Montgomery 1985), kRows digits at once.
-SM_INLINE void reduce(V* a, V* t, const V* n, V n_inverse) {
-  V over = _mm256_setzero_si256();  // what the columns below carry
-#pragma GCC unroll 1
-  for (int i = 0; i < kDigits; i += kRows) {
-    V q[kRows], sum[2 * kRows - 1];
-    V* column = t + i;
+/// The q for which sum + over + q n has a low digit 0; `over`: what was carried here, then what is carried on.
+SM_INLINE V quotient(V sum, const V* n, V n_inverse, V& over) {
+  sum = add(sum, over);
+  const V q = low(product(sum, n_inverse));
+  over = carry(add(sum, product(q, n[0])));
+  return q;
+}
+/// Makes kCount columns 0 by adding a multiple of n; `over`: what the columns below carry, then what these carry.
+template <int kCount>
+SM_INLINE void clear_columns(V* column, const V* n, V n_inverse, V& over) {
+  V q[kCount], sum[2 * kCount - 1];
 #pragma GCC unroll 16
-    for (int k = 0; k < 2 * kRows - 1; ++k) sum[k] = column[k];
+  for (int k = 0; k < 2 * kCount - 1; ++k) sum[k] = column[k];
 #pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      sum[r] = add(sum[r], over);
-      q[r] = low(product(sum[r], n_inverse));
-      over = carry(add(sum[r], product(q[r], n[0])));
+  for (int r = 0; r < kCount; ++r) {
+    q[r] = quotient(sum[r], n, n_inverse, over);
 #pragma GCC unroll 8
-      for (int k = 1; k < kRows; ++k) sum[r + k] = add(sum[r + k], product(q[r], n[k]));
-    }
-#pragma GCC unroll 8
-    for (int k = kRows; k < 2 * kRows - 1; ++k) column[k] = sum[k];
-    add_product(column + kRows, q, n + kRows, kDigits - kRows);
+    for (int k = 1; k < kCount; ++k) sum[r + k] = add(sum[r + k], product(q[r], n[k]));
   }
+#pragma GCC unroll 8
+  for (int k = kCount; k < 2 * kCount - 1; ++k) column[k] = sum[k];
+  add_product<kCount>(column + kCount, q, n + kCount, kDigits - kCount);
+}
+
+/// a = t / 2^(28 digits) mod n, digits carried (Montgomery 1985). Requires a multiple of kRows digits, or one or three
+/// more, and columns up to t[kDigits + digits - 1]; a may be t.
+SM_NOINLINE void reduce(V* a, V* t, const V* n, V n_inverse, int digits) {
+  V over = _mm256_setzero_si256();
+  int i = 0;
+#pragma GCC unroll 1
+  for (; i + kRows <= digits; i += kRows) clear_columns<kRows>(t + i, n, n_inverse, over);
+  if (i + 3 == digits) {
+    clear_columns<3>(t + i, n, n_inverse, over);
+    i += 3;
+  }
+  V* column = t + i;
+  if (i == digits) {
 #pragma GCC unroll 4
-  for (int k = 0; k < kDigits; ++k) {
-    over = add(over, t[kDigits + k]);
-    a[k] = low(over);
+    for (int k = 0; k < kDigits; ++k) {
+      over = add(over, column[k]);
+      a[k] = low(over);
+      over = carry(over);
+    }
+    return;
+  }
+  // The last digit on the way of the carries, which wait for each other: its products cost next to nothing there.
+  const V q = quotient(column[0], n, n_inverse, over);
+#pragma GCC unroll 4
+  for (int k = 1; k < kDigits; ++k) {
+    over = add(over, add(column[k], product(q, n[k])));
+    a[k - 1] = low(over);
     over = carry(over);
   }
+  a[kDigits - 1] = add(over, column[kDigits]);
 }
 
 /// a = s R mod n, below 5 n, by long division from the top: x becomes 2^28 x - q n, where q is 2 less than the quotient
@@ -179,23 +219,29 @@ SM_INLINE void read_digits(V* digit, const std::uint8_t* const* from, V* word) {
   }
 }
 
-/// a as big-endian numbers, less n where it is not below n. Requires carried digits and a < 2n; uses t.
-SM_INLINE void write_numbers(std::uint8_t* const* to, const V* a, const V* n, V* t) {
-  V borrow = _mm256_setzero_si256();
-  for (int k = 0; k < kDigits; ++k) {
-    const V d = sub(sub(a[k], n[k]), borrow);
-    t[k] = low(d);
-    borrow = _mm256_srli_epi64(d, 63);
+/// a as big-endian numbers, less n where it is not below n. Requires carried digits and a < 2n; uses kDigits + kWords
+/// of t.
+SM_NOINLINE void write_numbers(std::uint8_t* const* to, const V* a, const V* n, V* t) {
+  // The top 32 bits tell, but for one number in 2^32. Digit 74 is 0.
+  const auto top = [](const V* x) { return add(shifted_left(x[73], kBits), x[72]); };
+  if (_mm256_movemask_epi8(_mm256_cmpgt_epi64(top(n), top(a))) != -1) {
+    V borrow = _mm256_setzero_si256();
+    for (int k = 0; k < kDigits; ++k) {
+      const V d = sub(sub(a[k], n[k]), borrow);
+      t[k] = low(d);
+      borrow = _mm256_srli_epi64(d, 63);
+    }
+    const V below = sub(_mm256_setzero_si256(), borrow);
+    for (int k = 0; k < kDigits; ++k) t[k] = _mm256_blendv_epi8(t[k], a[k], below);
+    a = t;
   }
-  const V below = sub(_mm256_setzero_si256(), borrow);
-  for (int k = 0; k < kDigits; ++k) t[k] = _mm256_blendv_epi8(t[k], a[k], below);
   V* word = t + kDigits;
   for (int k = 0; k < kWords; ++k) {
     const int at = 64 * k / kBits, shift = 64 * k % kBits;
-    V w = shifted_right(t[at], shift);
+    V w = shifted_right(a[at], shift);
     for (int part = 1; part <= 3; ++part) {
       if (part * kBits - shift < 64 && at + part < kDigits)
-        w = _mm256_or_si256(w, shifted_left(t[at + part], part * kBits - shift));
+        w = _mm256_or_si256(w, shifted_left(a[at + part], part * kBits - shift));
     }
     word[k] = bytes_reversed(w);
   }
@@ -226,21 +272,20 @@ void power(Group& group, bool evidence, void* workspace) {
   Workspace& w = *static_cast<Workspace*>(workspace);
   prepare(w, group);
   to_montgomery(w);
+  for (int d = 0; evidence && d < kDigits; ++d) w.s[d] = w.a[d];
 #pragma GCC unroll 1
   for (int k = 0; k < 16; ++k) {
-    if (k == 15 && evidence) {
-      for (int d = 0; d < kDigits; ++d) {
-        w.t[d] = w.a[d];
-        w.t[kDigits + d] = _mm256_setzero_si256();
-      }
-      reduce(w.x, w.t, w.n, w.n_inverse);
-      write_numbers(group.middle, w.x, w.n, w.t);
-    }
     square(w.t, w.a);
-    reduce(w.a, w.t, w.n, w.n_inverse);
+    if (k == 15 && evidence) {
+      // w.t holds the square already, so a can go down in place.
+      for (int d = kDigits; d < kDigits + kHalfway; ++d) w.a[d] = _mm256_setzero_si256();
+      reduce(w.a, w.a, w.n, w.n_inverse, kHalfway);
+      write_numbers(group.middle, w.a, w.n, w.x);
+    }
+    reduce(w.a, w.t, w.n, w.n_inverse, evidence ? digits_off(k) : kDigits);
   }
   multiply(w.t, w.a, w.s);  // by s as it is: out of Montgomery's form at the same time
-  reduce(w.a, w.t, w.n, w.n_inverse);
+  reduce(w.a, w.t, w.n, w.n_inverse, kDigits);
   std::uint8_t* to[kLanes];
   for (int l = 0; l < kLanes; ++l) to[l] = group.power[l];
   write_numbers(to, w.a, w.n, w.t);

@@ -14,20 +14,34 @@
 #endif
 
 #define SM_INLINE inline __attribute__((always_inline))
+#define SM_NOINLINE __attribute__((noinline))
 
 namespace sparkmill::rsa::cpu {
 namespace {
 
 using V = __m512i;
 constexpr int kLanes = 8, kDigits = 40, kBits = 52, kWords = 32;
-constexpr int kRows = 8;  // digits of one factor that are kept in registers
+constexpr int kRows = 10;  // digits of one factor that are kept in registers
 constexpr std::uint64_t kMask = (std::uint64_t{1} << kBits) - 1;
 
+// Montgomery's form with a factor other than R: a reduction by d digits takes d from the exponent e of 2^52, a squaring
+// doubles it, so e = 40 stays 40 under d = 40. With evidence two squarings lose a digit more, and e falls by 1, 2, 5,
+// 10 and 20: s^(2^15) stands at e = 20, half a reduction away from the plain number. The last product then takes s R.
+constexpr unsigned kLonger = 1u << 10 | 1u << 12;  ///< squarings, from 0, that are reduced by 41 digits
+constexpr int kHalfway = 20;
+constexpr int digits_off(int squaring) { return kDigits + static_cast<int>(kLonger >> squaring & 1); }
+constexpr int exponent_after(int squarings) {
+  int e = kDigits;
+  for (int k = 0; k < squarings; ++k) e = 2 * e - digits_off(k);
+  return e;
+}
+static_assert(exponent_after(15) == kHalfway && exponent_after(16) + kDigits == kDigits);
+
 struct Workspace {
-  V n[kDigits], s[kDigits], a[kDigits];
-  V t[2 * kDigits];
+  V n[kDigits], s[kDigits], a[kDigits + kHalfway];
+  V t[2 * kDigits + 1];
   V minus_n[kDigits + 3];  ///< 2^2080 - n from [2] on, zeros around it
-  V x[kDigits + 2];        ///< of the division, from [1] on
+  V x[kDigits + kWords];   ///< of the division, from [1] on
   V n_inverse;             ///< -1/n mod 2^52
 };
 
@@ -39,50 +53,50 @@ SM_INLINE V sub(V a, V b) { return _mm512_sub_epi64(a, b); }
 SM_INLINE V low(V a) { return _mm512_and_si512(a, set1(kMask)); }
 SM_INLINE V carry(V a) { return _mm512_srli_epi64(a, kBits); }
 
-/// t += rows x factor: kRows digits by `count`. A digit of the factor meets all rows at once, and the columns that they
-/// reach wander through the registers.
-__attribute__((noinline)) void add_product(V* t, const V* rows, const V* factor, int count) {
+/// t += rows x factor: kRows digits by `count`. A digit of the factor meets all rows at once, and the columns that
+/// they reach wander through the registers.
+SM_NOINLINE void add_product(V* t, const V* rows, const V* factor, int count) {
   V row[kRows], sum[kRows + 1];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
   for (int r = 0; r < kRows; ++r) row[r] = rows[r];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
   for (int r = 0; r < kRows; ++r) sum[r] = t[r];
 #pragma GCC unroll 1
   for (int j = 0; j < count; ++j) {
     const V f = factor[j];
     sum[kRows] = t[j + kRows];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int r = 0; r < kRows; ++r) sum[r] = lo(sum[r], row[r], f);
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int r = 0; r < kRows; ++r) sum[r + 1] = hi(sum[r + 1], row[r], f);
     t[j] = sum[0];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int r = 0; r < kRows; ++r) sum[r] = sum[r + 1];
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 10
   for (int r = 0; r < kRows; ++r) t[count + r] = sum[r];
 }
 
 /// t = a^2: the products of unlike digits once, doubled, and the squares.
-SM_INLINE void square(V* t, const V* a) {
-  for (int k = 0; k < 2 * kDigits; ++k) t[k] = _mm512_setzero_si512();
+SM_NOINLINE void square(V* t, const V* a) {
+  for (int k = 0; k <= 2 * kDigits; ++k) t[k] = _mm512_setzero_si512();
 #pragma GCC unroll 1
   for (int i = 0; i < kDigits; i += kRows) {
     V row[kRows], sum[2 * kRows];
     V* column = t + 2 * i;
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int r = 0; r < kRows; ++r) row[r] = a[i + r];
-#pragma GCC unroll 16
+#pragma GCC unroll 20
     for (int k = 0; k < 2 * kRows; ++k) sum[k] = column[k];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 8
+#pragma GCC unroll 10
       for (int q = r + 1; q < kRows; ++q) {
         sum[r + q] = lo(sum[r + q], row[r], row[q]);
         sum[r + q + 1] = hi(sum[r + q + 1], row[r], row[q]);
       }
     }
-#pragma GCC unroll 16
+#pragma GCC unroll 20
     for (int k = 0; k < 2 * kRows; ++k) column[k] = sum[k];
     if (i + kRows < kDigits) add_product(column + kRows, a + i, a + i + kRows, kDigits - i - kRows);
   }
@@ -94,43 +108,64 @@ SM_INLINE void square(V* t, const V* a) {
 }
 
 SM_INLINE void multiply(V* t, const V* a, const V* b) {
-  for (int k = 0; k < 2 * kDigits; ++k) t[k] = _mm512_setzero_si512();
+  for (int k = 0; k <= 2 * kDigits; ++k) t[k] = _mm512_setzero_si512();
 #pragma GCC unroll 1
   for (int i = 0; i < kDigits; i += kRows) add_product(t + i, a + i, b, kDigits);
 }
 
-/// a = t / R mod n, digits carried (Montgomery 1985), kRows digits at once.
-SM_INLINE void reduce(V* a, V* t, const V* n, V n_inverse) {
-  const V zero = _mm512_setzero_si512();
-  V over = zero;  // what the columns below carry
-#pragma GCC unroll 1
-  for (int i = 0; i < kDigits; i += kRows) {
-    V q[kRows], sum[2 * kRows];
-    V* column = t + i;
-#pragma GCC unroll 16
-    for (int k = 0; k < 2 * kRows; ++k) sum[k] = column[k];
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      sum[r] = add(sum[r], over);
-      q[r] = lo(zero, sum[r], n_inverse);
-      over = carry(add(sum[r], set1(kMask)));  // q n makes the low digit 0: it runs over unless it was 0 before
-      over = hi(over, q[r], n[0]);
-#pragma GCC unroll 8
-      for (int k = 1; k < kRows; ++k) {
-        sum[r + k] = lo(sum[r + k], q[r], n[k]);
-        sum[r + k + 1] = hi(sum[r + k + 1], q[r], n[k]);
-      }
+/// The q for which sum + over + q n has a low digit 0; `over`: what was carried here, then what is carried on.
+SM_INLINE V quotient(V sum, const V* n, V n_inverse, V& over) {
+  sum = add(sum, over);
+  const V q = lo(_mm512_setzero_si512(), sum, n_inverse);
+  over = hi(carry(add(sum, set1(kMask))), q, n[0]);  // the low digit runs over unless it was 0 before
+  return q;
+}
+/// Makes kRows columns 0 by adding a multiple of n; `over`: what the columns below carry, then what these carry.
+SM_INLINE void clear_columns(V* column, const V* n, V n_inverse, V& over) {
+  V q[kRows], sum[2 * kRows];
+#pragma GCC unroll 20
+  for (int k = 0; k < 2 * kRows; ++k) sum[k] = column[k];
+#pragma GCC unroll 10
+  for (int r = 0; r < kRows; ++r) {
+    q[r] = quotient(sum[r], n, n_inverse, over);
+#pragma GCC unroll 10
+    for (int k = 1; k < kRows; ++k) {
+      sum[r + k] = lo(sum[r + k], q[r], n[k]);
+      sum[r + k + 1] = hi(sum[r + k + 1], q[r], n[k]);
     }
-#pragma GCC unroll 8
-    for (int k = kRows; k < 2 * kRows; ++k) column[k] = sum[k];
-    add_product(column + kRows, q, n + kRows, kDigits - kRows);
   }
+#pragma GCC unroll 10
+  for (int k = kRows; k < 2 * kRows; ++k) column[k] = sum[k];
+  add_product(column + kRows, q, n + kRows, kDigits - kRows);
+}
+
+/// a = t / 2^(52 digits) mod n, digits carried (Montgomery 1985). Requires a multiple of kRows digits or one more, and
+/// columns up to t[kDigits + digits - 1]; a may be t.
+SM_NOINLINE void reduce(V* a, V* t, const V* n, V n_inverse, int digits) {
+  V over = _mm512_setzero_si512();
+  int i = 0;
+#pragma GCC unroll 1
+  for (; i + kRows <= digits; i += kRows) clear_columns(t + i, n, n_inverse, over);
+  V* column = t + i;
+  if (i == digits) {
 #pragma GCC unroll 4
-  for (int k = 0; k < kDigits; ++k) {
-    over = add(over, t[kDigits + k]);
-    a[k] = low(over);
-    over = carry(over);
+    for (int k = 0; k < kDigits; ++k) {
+      over = add(over, column[k]);
+      a[k] = low(over);
+      over = carry(over);
+    }
+    return;
   }
+  // The last digit on the way of the carries, which wait for each other: its products cost next to nothing there.
+  const V q = quotient(column[0], n, n_inverse, over);
+  over = add(over, lo(column[1], q, n[1]));
+#pragma GCC unroll 4
+  for (int k = 1; k < kDigits - 1; ++k) {
+    a[k - 1] = low(over);
+    over = add(carry(over), lo(hi(column[k + 1], q, n[k]), q, n[k + 1]));
+  }
+  a[kDigits - 2] = low(over);
+  a[kDigits - 1] = add(carry(over), hi(column[kDigits], q, n[kDigits - 1]));
 }
 
 /// a = s R mod n, below 8 n, by long division from the top, a digit of the quotient at a time. So no key needs R^2 mod
@@ -218,24 +253,29 @@ SM_INLINE void read_digits(V* digit, const std::uint8_t* const* from, V* word) {
   }
 }
 
-/// a as big-endian numbers, less n where it is not below n. Requires carried digits and a < 2n; uses t.
-SM_INLINE void write_numbers(std::uint8_t* const* to, const V* a, const V* n, V* t) {
-  V borrow = _mm512_setzero_si512();
-  for (int k = 0; k < kDigits; ++k) {
-    const V d = sub(sub(a[k], n[k]), borrow);
-    t[k] = low(d);
-    borrow = _mm512_srli_epi64(d, 63);
+/// a as big-endian numbers, less n where it is not below n. Requires carried digits and a < 2n; uses
+/// kDigits + kWords of t.
+SM_NOINLINE void write_numbers(std::uint8_t* const* to, const V* a, const V* n, V* t) {
+  // The top digits tell, but for one number in 2^20.
+  if (_mm512_cmplt_epu64_mask(a[kDigits - 1], n[kDigits - 1]) != 0xff) {
+    V borrow = _mm512_setzero_si512();
+    for (int k = 0; k < kDigits; ++k) {
+      const V d = sub(sub(a[k], n[k]), borrow);
+      t[k] = low(d);
+      borrow = _mm512_srli_epi64(d, 63);
+    }
+    const __mmask8 below = _mm512_test_epi64_mask(borrow, borrow);
+    for (int k = 0; k < kDigits; ++k) t[k] = _mm512_mask_mov_epi64(t[k], below, a[k]);
+    a = t;
   }
-  const __mmask8 below = _mm512_test_epi64_mask(borrow, borrow);
-  for (int k = 0; k < kDigits; ++k) t[k] = _mm512_mask_mov_epi64(t[k], below, a[k]);
-  t[kDigits] = _mm512_setzero_si512();
-  V* word = t + kDigits + 1;
+  V* word = t + kDigits;
+#pragma GCC unroll 32
   for (int k = 0; k < kWords; ++k) {
     const int at = 64 * k / kBits, shift = 64 * k % kBits;
-    V w = _mm512_srlv_epi64(t[at], set1(static_cast<unsigned>(shift)));
-    w = _mm512_or_si512(w, _mm512_sllv_epi64(t[at + 1], set1(static_cast<unsigned>(kBits - shift))));
+    V w = _mm512_srli_epi64(a[at], static_cast<unsigned>(shift));
+    w = _mm512_or_si512(w, _mm512_slli_epi64(a[at + 1], static_cast<unsigned>(kBits - shift)));
     if (2 * kBits - shift < 64)
-      w = _mm512_or_si512(w, _mm512_sllv_epi64(t[at + 2], set1(static_cast<unsigned>(2 * kBits - shift))));
+      w = _mm512_or_si512(w, _mm512_slli_epi64(a[at + 2], static_cast<unsigned>(2 * kBits - shift)));
     word[k] = bytes_reversed(w);
   }
   for (int part = 0; part < kWords / kLanes; ++part) {
@@ -266,21 +306,20 @@ void power(Group& group, bool evidence, void* workspace) {
   Workspace& w = *static_cast<Workspace*>(workspace);
   prepare(w, group);
   to_montgomery(w);
+  for (int d = 0; evidence && d < kDigits; ++d) w.s[d] = w.a[d];
 #pragma GCC unroll 1
   for (int k = 0; k < 16; ++k) {
-    if (k == 15 && evidence) {
-      for (int d = 0; d < kDigits; ++d) {
-        w.t[d] = w.a[d];
-        w.t[kDigits + d] = _mm512_setzero_si512();
-      }
-      reduce(w.x, w.t, w.n, w.n_inverse);
-      write_numbers(group.middle, w.x, w.n, w.t);
-    }
     square(w.t, w.a);
-    reduce(w.a, w.t, w.n, w.n_inverse);
+    if (k == 15 && evidence) {
+      // w.t holds the square already, so a can go down in place.
+      for (int d = kDigits; d < kDigits + kHalfway; ++d) w.a[d] = _mm512_setzero_si512();
+      reduce(w.a, w.a, w.n, w.n_inverse, kHalfway);
+      write_numbers(group.middle, w.a, w.n, w.x);
+    }
+    reduce(w.a, w.t, w.n, w.n_inverse, evidence ? digits_off(k) : kDigits);
   }
   multiply(w.t, w.a, w.s);  // by s as it is: out of Montgomery's form at the same time
-  reduce(w.a, w.t, w.n, w.n_inverse);
+  reduce(w.a, w.t, w.n, w.n_inverse, kDigits);
   std::uint8_t* to[kLanes];
   for (int l = 0; l < kLanes; ++l) to[l] = group.power[l];
   write_numbers(to, w.a, w.n, w.t);

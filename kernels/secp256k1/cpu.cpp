@@ -281,6 +281,7 @@ class CpuKernel final : public Kernel {
     for (auto& digits : c.g) std::memset(digits.negative, 0, sizeof digits.negative);
     std::memset(c.low_q.negative, 0, sizeof c.low_q.negative);
     std::memset(c.low_g.negative, 0, sizeof c.low_g.negative);
+    std::memset(c.low_none, 0, sizeof c.low_none);
   }
   /// The digits of u1 and u2, and the columns of the item.
   void put_scalars(std::size_t i, const Words4& u1, const Words4& u2) {
@@ -307,10 +308,7 @@ class CpuKernel final : public Kernel {
     for (std::size_t h = 0; h < 2; ++h) cpu::write_digits<cpu::kWindowQ>(half[h], i, ops_.lanes, c.q[h]);
     if (!c.evidence) return;
     const std::uint64_t mask = (std::uint64_t{1} << cpu::kLowBits) - 1;
-    c.even[0][i] = static_cast<std::uint8_t>(~u1[0] & 1);
-    c.even[1][i] = static_cast<std::uint8_t>(~u2[0] & 1);
-    cpu::write_digits<cpu::kWindowG>({{(u1[0] & mask) | 1, 0, 0}, false}, i, ops_.lanes, c.low_g);
-    cpu::write_digits<cpu::kWindowQ>({{(u2[0] & mask) | 1, 0, 0}, false}, i, ops_.lanes, c.low_q);
+    cpu::write_low_digits(static_cast<unsigned>(u1[0] & mask), static_cast<unsigned>(u2[0] & mask), i, ops_.lanes, c);
   }
   /// u1 = z / s, u2 = r / s; recovery: u1 = -z / r, u2 = s / r.
   void put_quotients(std::size_t count, bool recovery) {

@@ -39,8 +39,8 @@ struct Lanes {
     Fe x, y, z;
   };
   struct Workspace {
-    /// Odd multiples of Q, then of lambda Q, over a Z that all of them share.
-    alignas(64) std::uint64_t table[kLanes][2 * kRowsQ][kRowWords];
+    /// Odd multiples of Q, then of lambda Q, then 2 Q, over a Z that all of them share.
+    alignas(64) std::uint64_t table[kLanes][kRowsTableQ][kRowWords];
     Point sum[kGroups], pause[kGroups];
     Fe prefix[2 * kGroups];
     Fe entry_x[kRowsQ], entry_y[kRowsQ], ratio[kRowsQ];
@@ -223,7 +223,7 @@ struct Lanes {
     const std::uint16_t* at = d.row + (group * kDigits + digit) * kLanes;
     for (std::size_t l = 0; l < kLanes; ++l) rows[l] = table[l] + offset + at[l] * kRowWords;
   }
-  static constexpr std::size_t kStrideQ = 2 * kRowsQ * kRowWords;
+  static constexpr std::size_t kStrideQ = kRowsTableQ * kRowWords;
   /// The points of the rows, or their negatives in the lanes of `negative`.
   static void set(Point& p, const std::uint64_t* const* rows, Mask negative) {
     each([&](std::size_t s) {
@@ -242,6 +242,7 @@ struct Lanes {
     find_rows(d, group, digit, w.table[0][half * kRowsQ], kStrideQ, rows);
     add_rows(p, nullptr, rows, sign(d, group, digit));
   }
+  /// `half`: 1 for lambda G, 2 for the rows of low digits.
   template <std::size_t kDigits>
   static SM_INLINE void add_g(Point& p, const Fe* shared_z, const std::uint64_t* base_table, const Digits<kDigits>& d,
                               std::size_t half, std::size_t group, std::size_t digit) {
@@ -255,8 +256,8 @@ struct Lanes {
     for (std::size_t l = 0; l < kWidth; ++l) rows[l] = w.table[kWidth * side + l][row];
     F::put_rows(rows, x, y);
   }
-  /// Q, 3 Q, .. 31 Q and the same times lambda as (x, y) of points (x : y : shared_z): `shared_z` is what the Z of a
-  /// sum of them must be multiplied by. Co-Z additions (Meloni 2007).
+  /// Q, 3 Q, .. 31 Q, the same times lambda, and 2 Q as (x, y) of points (x : y : shared_z): `shared_z` is what the Z
+  /// of a sum of them must be multiplied by. Co-Z additions (Meloni 2007).
   static __attribute__((noinline)) void make_table(Workspace& w, const Fe& x, const Fe& y, Fe& shared_z) {
     Fe tx, ty;
     each([&](std::size_t s) {
@@ -289,6 +290,8 @@ struct Lanes {
             F::carry(F::wide_sub(F::mul_wide(r.side[s], difference(tx.side[s], px.side[s])), F::wide(ty.side[s])));
       });
     }
+    // 2 Q was brought along to the Z of 31 Q, which becomes everybody's.
+    each([&](std::size_t s) { put_rows(w, 2 * kRowsQ, s, tx.side[s], ty.side[s]); });
     Fe scale = constant(kOne);
     for (std::size_t k = kRowsQ; k-- > 0;) {
       each([&](std::size_t s) {
@@ -361,34 +364,35 @@ struct Lanes {
     w.sum[group] = p;
     multiply(w.sum[group].z, p.z, shared_z);
   }
-  /// 2^16 p + [u1 mod 2^16]G + [u2 mod 2^16]Q. `q`: each lane's odd multiples of Q; `shared_z`: what its Z is
-  /// multiplied by for G, nullptr for 1.
+  /// 2^16 p + [u1 mod 2^16]G + [u2 mod 2^16]Q. `q`: each lane's rows of Q; `shared_z`: what its Z is multiplied by for
+  /// G, nullptr for 1.
   static void lower(Point& p, std::size_t group, const Chunk& chunk, const std::uint64_t* const* q,
                     const std::uint64_t* base_table, const Fe* shared_z) {
     const std::uint64_t* rows[kLanes];
-    double_point(p, kLowBits - (kLowDigitsQ - 1) * kWindowQ);
-    for (std::size_t i = kLowDigitsQ; i-- > 0;) {
-      if (i != kLowDigitsQ - 1) double_point(p, kWindowQ);
+    unsigned weight = kLowBits;
+    for (std::size_t i = kLowDigitsQ; i-- > 1;) {
+      double_point(p, static_cast<int>(weight - kLowWeightQ[i]));
+      weight = kLowWeightQ[i];
       find_rows(chunk.low_q, group, i, q, 0, rows);
       add_rows(p, nullptr, rows, sign(chunk.low_q, group, i));
-      if (i % (kWindowG / kWindowQ) == 0)
-        add_g(p, shared_z, base_table, chunk.low_g, 0, group, i / (kWindowG / kWindowQ));
     }
-    for (std::size_t term = 0; term < 2; ++term) {
-      const Mask even = bits_of(chunk.even[term] + group * kLanes);
-      if (even == 0) continue;
-      for (std::size_t l = 0; l < kLanes; ++l) rows[l] = term == 0 ? base_table : q[l];
-      Point less = p;
-      add_rows(less, term == 0 ? shared_z : nullptr, rows, kAll);
-      select(p.x, even, less.x, p.x);
-      select(p.y, even, less.y, p.y);
-      select(p.z, even, less.z, p.z);
-    }
+    double_point(p, static_cast<int>(weight));
+    const Point before = p;
+    const Mask none = static_cast<Mask>(chunk.low_none[group]);
+    find_rows(chunk.low_q, group, 0, q, 0, rows);
+    add_rows(p, nullptr, rows, sign(chunk.low_q, group, 0));
+    select(p.x, none, before.x, p.x);
+    select(p.y, none, before.y, p.y);
+    select(p.z, none, before.z, p.z);
+    add_g(p, shared_z, base_table, chunk.low_g, 0, group, 0);
+    add_g(p, shared_z, base_table, chunk.low_g, 2, group, 1);
   }
   /// The ladder of keys with tables of their own, whose points have Z = 1. The digits of the last row end early.
   static void known_ladder(Workspace& w, std::size_t group, const Chunk& chunk, const std::uint64_t* base_table) {
     const std::uint64_t *rows[kLanes], *const *keys = chunk.key_table + group * kLanes;
-    const auto offset = [](std::size_t half, std::size_t row) { return (half * kTableQ + row) * kRowsQ * kRowWords; };
+    const auto offset = [](std::size_t half, std::size_t row) {
+      return (first_row(row, kRowsQ, kRowsTableQ) + half * kRowsQ) * kRowWords;
+    };
     static_assert(kWindowG % kWindowQ == 0 && (kTurnsG - 1) * kWindowG == (kTurnsQ - 1) * kWindowQ);
     Point p;
     find_rows(chunk.q[0], group, kTurnsQ - 1, keys, 0, rows);
@@ -405,7 +409,8 @@ struct Lanes {
       if (turn % (kWindowG / kWindowQ) != 0) continue;
       for (std::size_t row = 0, digit = turn / (kWindowG / kWindowQ); digit < kDigitsG; ++row, digit += kTurnsG) {
         for (std::size_t half = 0; half < 2; ++half)
-          add_g(p, nullptr, base_table + row * 2 * kRowsG * kRowWords, chunk.g[half], half, group, digit);
+          add_g(p, nullptr, base_table + first_row(row, kRowsG, kRowsTableG) * kRowWords, chunk.g[half], half, group,
+                digit);
       }
     }
     if (chunk.evidence) {
@@ -431,18 +436,16 @@ struct Lanes {
       scale(w.base[row].x, w.base[row].y, inverse);
       make_table(w, w.base[row].x, w.base[row].y, shared_z);
       invert(shared_z);
-      for (std::size_t half = 0; half < 2; ++half) {
-        for (std::size_t k = 0; k < kRowsQ; ++k) {
-          const std::uint64_t* from[kLanes];
-          std::uint64_t* to[kLanes];
-          for (std::size_t l = 0; l < kLanes; ++l) {
-            from[l] = w.table[l][half * kRowsQ + k];
-            to[l] = table[l] + ((half * kTableQ + row) * kRowsQ + k) * kRowWords;
-          }
-          each([&](std::size_t s) { F::get_rows(from + kWidth * s, x.side[s], y.side[s]); });
-          scale(x, y, shared_z);
-          each([&](std::size_t s) { F::put_rows(to + kWidth * s, x.side[s], y.side[s]); });
+      for (std::size_t k = 0; k < (row == 0 ? kRowsTableQ : 2 * kRowsQ); ++k) {
+        const std::uint64_t* from[kLanes];
+        std::uint64_t* to[kLanes];
+        for (std::size_t l = 0; l < kLanes; ++l) {
+          from[l] = w.table[l][k];
+          to[l] = table[l] + (first_row(row, kRowsQ, kRowsTableQ) + k) * kRowWords;
         }
+        each([&](std::size_t s) { F::get_rows(from + kWidth * s, x.side[s], y.side[s]); });
+        scale(x, y, shared_z);
+        each([&](std::size_t s) { F::put_rows(to + kWidth * s, x.side[s], y.side[s]); });
       }
     }
   }

@@ -17,10 +17,13 @@ inline constexpr unsigned kRowsQ = 1u << (kWindowQ - 1);
 inline constexpr unsigned kRowsG = 1u << (kWindowG - 1);
 inline constexpr std::size_t kDigitsQ = kHalfBits / kWindowQ;
 inline constexpr std::size_t kDigitsG = kHalfBits / kWindowG;
-inline constexpr unsigned kLowBits = 16;  ///< below the evidence
-inline constexpr std::size_t kLowDigitsQ = (kLowBits + kWindowQ - 1) / kWindowQ;
-inline constexpr std::size_t kLowDigitsG = (kLowBits + kWindowG - 1) / kWindowG;
-inline constexpr std::size_t kRowWords = 8;  ///< x and y of a point, a line of the cache
+inline constexpr unsigned kLowBits = 16;                  ///< below the evidence
+inline constexpr unsigned kLowWeightQ[] = {0, 1, 6, 11};  ///< low digit i of Q counts 2^kLowWeightQ[i]
+inline constexpr std::size_t kLowDigitsQ = 4;
+inline constexpr unsigned kRowsTableQ = 2 * kRowsQ + 1;                 ///< Q's, lambda Q's, and 2 Q
+inline constexpr unsigned kLowRowsG = 2u << (kLowBits - kWindowG - 1);  ///< 1023 G, 1024 G, each plus 2048 j G
+inline constexpr unsigned kRowsTableG = 2 * kRowsG + kLowRowsG;         ///< G's, lambda G's, and these
+inline constexpr std::size_t kRowWords = 8;                             ///< x and y of a point, a line of the cache
 
 /// Tables of keys that come again: the odd multiples of 2^(35 j) Q and of the same times lambda for j < 4, affine, so
 /// that the digits stand in 4 rows of 7 and their sum takes 30 doublings instead of 125. That of G is alike, by 40
@@ -28,7 +31,12 @@ inline constexpr std::size_t kRowWords = 8;  ///< x and y of a point, a line of 
 inline constexpr std::size_t kTurnsQ = 7, kTurnsG = 4;  ///< digits of a row
 inline constexpr std::size_t kTableQ = (kDigitsQ + kTurnsQ - 1) / kTurnsQ;
 inline constexpr std::size_t kTableG = (kDigitsG + kTurnsG - 1) / kTurnsG;
-inline constexpr std::size_t kKeyTableWords = 2 * kTableQ * kRowsQ * kRowWords;
+/// Where the multiples of 2^(35 j) Q (2^(40 j) G) begin: behind the whole of the plain table, of `front` rows.
+constexpr std::size_t first_row(std::size_t j, std::size_t multiples, std::size_t front) {
+  return j == 0 ? 0 : front + (j - 1) * 2 * multiples;
+}
+inline constexpr std::size_t kKeyTableWords = first_row(kTableQ, kRowsQ, kRowsTableQ) * kRowWords;
+inline constexpr std::size_t kAllRowsG = first_row(kTableG, kRowsG, kRowsTableG);
 
 /// Digits of one number for each item, in the order of lanes: item i is lane i % lanes of group i / lanes.
 template <std::size_t kDigits>
@@ -52,9 +60,9 @@ struct Chunk {
   alignas(64) std::uint64_t r_plus_n[4][kChunk];  ///< r again where r + N >= p
   Digits<kDigitsQ> q[2];
   Digits<kDigitsG> g[2];
-  Digits<kLowDigitsQ> low_q;  ///< of (u2 mod 2^16) | 1
-  Digits<kLowDigitsG> low_g;
-  std::uint8_t even[2][kChunk];  ///< u1 (u2) is even: G (Q) is taken off again
+  Digits<kLowDigitsQ> low_q;           ///< of u2 mod 2^16
+  std::uint32_t low_none[kChunk / 8];  ///< [group]: bit l: digit 0 of lane l's low_q is 0, whatever its row says
+  Digits<2> low_g;                     ///< of u1 mod 2^16: an odd multiple of G, and a row of kLowRowsG
   // Out.
   std::uint8_t decoded[kChunk];    ///< the key is a point; not written when known
   std::uint8_t exception[kChunk];  ///< an addition met its exception, or the result is infinity: nothing else counts
@@ -67,8 +75,8 @@ struct Ops {
   const char* isa;
   std::size_t lanes;
   std::size_t workspace_bytes;
-  /// `base_table`: kRowsG odd multiples of G, then of lambda G, kRowWords words each, aligned to 64 bytes; then the
-  /// same of 2^40 G, 2^80 G and 2^120 G.
+  /// `base_table`: kRowsTableG multiples of G, then the odd ones of 2^40 G, 2^80 G and 2^120 G and of these times
+  /// lambda; kRowWords words each, aligned to 64 bytes.
   void (*run)(Chunk& chunk, const std::uint64_t* base_table, void* workspace);
   /// Makes the tables of the first `lanes` keys of the chunk, and says in `decoded` which are points; table[lane] has
   /// kKeyTableWords, aligned to 64 bytes. Lanes with the same key may share one.

@@ -97,43 +97,83 @@ void split(const Words4& n, Half half[2]) {
   half[1] = half_of(second);
 }
 
+void write_low_digits(unsigned u1, unsigned u2, std::size_t item, std::size_t lanes, Chunk& chunk) {
+  // u1 = x + y with an odd x, |x| < 2^10, and y = 1023 or 1024 more than a multiple of 2^11.
+  const int odd = static_cast<int>(u1 & 1), block = static_cast<int>(u1 >> 11);
+  const int x = static_cast<int>(u1) - (2048 * block + 1023 + odd);
+  put_digit(chunk.low_g, item, lanes, 0, odd_row(x), x < 0);
+  put_digit(chunk.low_g, item, lanes, 1, 2 * block + odd, false);
+  // u2 = 2^11 d3 + 2^6 d2 + 2 d1 + d0, where d3, d2, d1 are odd and below 32, and d0 makes d1 odd: 0, +-1 or +-2.
+  const int d3 = static_cast<int>(u2 >> 12) * 2 + 1;
+  int rest = static_cast<int>(u2) - 2048 * d3;        // -2048 to 2047
+  const int d2 = ((rest + 2048) / 128 - 16) * 2 + 1;  // rounded down
+  rest -= 64 * d2;                                    // -64 to 63
+  constexpr int kAtMultipleOfFour = 2, kNone = 0;
+  const int low = rest & 3;
+  const int d0 = low == 0 ? (rest < 0 ? -kAtMultipleOfFour : kAtMultipleOfFour) : low == 1 ? -1 : low == 2 ? kNone : 1;
+  const int d1 = (rest - d0) / 2;
+  put_digit(chunk.low_q, item, lanes, 3, odd_row(d3), false);
+  put_digit(chunk.low_q, item, lanes, 2, odd_row(d2), d2 < 0);
+  put_digit(chunk.low_q, item, lanes, 1, odd_row(d1), d1 < 0);
+  put_digit(chunk.low_q, item, lanes, 0, low == 0 ? static_cast<int>(2 * kRowsQ) : 0, d0 < 0);
+  chunk.low_none[item / lanes] |= static_cast<std::uint32_t>(low == 2) << item % lanes;
+}
+
 const std::uint64_t* base_table() {
   struct Table {
-    alignas(64) std::uint64_t row[kTableG * 2 * kRowsG][kRowWords];
+    alignas(64) std::uint64_t row[kAllRowsG][kRowWords];
   };
   static const std::unique_ptr<const Table> table = [] {
     using Curve = reference::Group<reference::Secp256k1>;
     const FieldElement beta =
         FieldElement::reduced({0xc1396c28719501ee, 0x9cf0497512f58995, 0x6e64479eac3434e9, 0x7ae96a2b657c0710});
-    std::vector<Curve::Point> points;
-    std::vector<FieldElement> prefix;  // of all Z before
+    struct Entry {
+      Curve::Point point;
+      std::size_t row, turned;  // turned: of lambda times the point, or kNone
+      FieldElement prefix;      // of all Z before
+    };
+    constexpr std::size_t kNone = ~std::size_t{0};
+    std::vector<Entry> entries;
     FieldElement all = FieldElement::one();
-    Curve::Point base = Curve::point(Curve::base());
+    const auto add = [&](const Curve::Point& p, std::size_t row, std::size_t turned) {
+      entries.push_back({p, row, turned, all});
+      all = all * p.z;
+    };
+    const Curve::Point one = Curve::point(Curve::base());
+    Curve::Point base = one, last = one;
     for (std::size_t part = 0; part < kTableG; ++part) {
       const Curve::Point two = Curve::twice(base);
       Curve::Point p = base;
       for (std::size_t k = 0; k < kRowsG; ++k) {
-        points.push_back(p);
-        prefix.push_back(all);
-        all = all * p.z;
+        const std::size_t row = first_row(part, kRowsG, kRowsTableG) + k;
+        add(p, row, row + kRowsG);
+        if (part == 0) last = p;
         p = Curve::add(p, two);
       }
       for (std::size_t k = 0; k < kTurnsG * kWindowG; ++k) base = Curve::twice(base);
     }
+    // last is 1023 G: rows 2 j and 2 j + 1 are it and one more, plus 2048 j.
+    Curve::Point low[2] = {last, Curve::add(last, one)};
+    const Curve::Point step = Curve::twice(low[1]);
+    for (std::size_t k = 0; k < kLowRowsG; ++k) {
+      add(low[k % 2], 2 * kRowsG + k, kNone);
+      low[k % 2] = Curve::add(low[k % 2], step);
+    }
     auto made = std::make_unique<Table>();
-    all = all.inverse();
-    for (std::size_t k = points.size(); k-- > 0;) {
-      const FieldElement inverse = all * prefix[k], square = inverse * inverse;
-      all = all * points[k].z;
-      const Words4 x = (points[k].x * square).number(), endo = (points[k].x * square * beta).number(),
-                   y = (points[k].y * square * inverse).number();
-      std::uint64_t* plain = made->row[k / kRowsG * 2 * kRowsG + k % kRowsG];
-      std::uint64_t* turned = plain + kRowsG * kRowWords;
+    const auto put = [&](std::size_t row, const FieldElement& x, const FieldElement& y) {
       for (std::size_t w = 0; w < 4; ++w) {
-        plain[w] = x[w];
-        turned[w] = endo[w];
-        plain[4 + w] = turned[4 + w] = y[w];
+        made->row[row][w] = x.number()[w];
+        made->row[row][4 + w] = y.number()[w];
       }
+    };
+    all = all.inverse();
+    for (std::size_t k = entries.size(); k-- > 0;) {
+      const Entry& e = entries[k];
+      const FieldElement inverse = all * e.prefix, square = inverse * inverse;
+      all = all * e.point.z;
+      const FieldElement x = e.point.x * square, y = e.point.y * square * inverse;
+      put(e.row, x, y);
+      if (e.turned != kNone) put(e.turned, x * beta, y);
     }
     return made;
   }();

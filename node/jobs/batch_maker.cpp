@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "kernels/backend/discover.h"
+#include "kernels/ed25519/vrf.h"
 #include "kernels/registry.h"
 #include "node/jobs/batch_maker.h"
 #include "node/jobs/generator.h"
@@ -25,7 +26,8 @@ namespace {
 
 constexpr std::uint16_t kSpecVersion = 1;
 constexpr double kDuty = 0.15;
-/// Signing with other keys than Ed25519's takes some ten times as long as checking.
+/// Signing takes some five to ten times as long as checking, with RSA keys a hundred, of VRFs thirty: then jobs are
+/// smaller.
 constexpr std::uint32_t kSlowSigning = 4;
 
 /// Signatures of real blocks, if there are any of this form.
@@ -40,10 +42,12 @@ std::vector<const signatures::Form*> forms_here() {
   std::vector<const signatures::Form*> out;
   const kernels::Device cpu = kernels::cpu_device();
   for (const signatures::Form& form : signatures::forms()) {
-    if (!form.family) continue;
-    const auto choice = kernels::choose(*form.family, cpu);
-    if (!choice || choice->row->backend == kernels::Backend::reference) continue;
-    out.push_back(&form);
+    if (form.family) {
+      const auto choice = kernels::choose(*form.family, cpu);
+      if (choice && choice->row->backend != kernels::Backend::reference) out.push_back(&form);
+    } else if (ed25519::make_vrf_kernel() != nullptr) {  // ECVRF: lanes without a row
+      out.push_back(&form);
+    }
   }
   return out;
 }
@@ -86,8 +90,9 @@ Result<MadeAttempt> BatchMaker::make(const Task* again, std::uint64_t index, std
     }
     spec.index = index;
     spec.form = form_of(index);
-    const bool quick = spec.form->scheme == signatures::Scheme::ed25519;
-    spec.items = quick ? items_ : std::max(kMinSignatures, items_ / kSlowSigning);
+    const bool slow =
+        spec.form->scheme == signatures::Scheme::rsa2048 || spec.form->scheme == signatures::Scheme::ecvrf;
+    spec.items = slow ? std::max(kMinSignatures, items_ / kSlowSigning) : items_;
   }
   SPARKMILL_ASSIGN(const auto signers, signatures::make_signers(*spec.form, {random_array<32>(), {}}));
   const signatures::ItemList real = real_ones(*spec.form);

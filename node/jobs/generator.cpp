@@ -6,6 +6,7 @@
 #include "kernels/match/predicate_text.h"
 #include "verify/job/ringers.h"
 #include "verify/job/verify_batch.h"
+#include "verify/job/verify_blocks.h"
 
 namespace sparkmill::node {
 
@@ -36,6 +37,10 @@ Done Generator::check(const GeneratorSettings& s) {
     return fail(Status::bad_config, "signatures: " + std::to_string(s.signatures) + " is not 0 and not in " +
                                         std::to_string(kMinSignatures) + " to " + std::to_string(job::kMaxBatchItems));
   }
+  if (s.blocks != 0 && !between(s.blocks, kMinBlocks, job::kMaxBlockItems)) {
+    return fail(Status::bad_config, "blocks: " + std::to_string(s.blocks) + " is not 0 and not in " +
+                                        std::to_string(kMinBlocks) + " to " + std::to_string(job::kMaxBlockItems));
+  }
   const auto predicate = match::parse_predicate(s.predicate, kMatchFields);
   if (!predicate) return as_config(predicate.error(), "predicate");
   return done();
@@ -44,90 +49,103 @@ Done Generator::check(const GeneratorSettings& s) {
 Generator::Generator(GeneratorSettings settings, Ledger& ledger, BlobStore& blobs, const NodeTime& time,
                      std::function<void()> on_ready)
     : settings_(std::move(settings)), ledger_(ledger), blobs_(blobs), time_(time), on_ready_(std::move(on_ready)) {
-  if (settings_.match) makers_.push_back(match_maker(settings_, blobs));
-  if (settings_.signatures != 0) makers_.push_back(batch_maker(settings_, blobs));
+  const auto add = [this](std::unique_ptr<Maker> maker) { lines_.emplace_back().maker = std::move(maker); };
+  if (settings_.match) add(match_maker(settings_, blobs));
+  if (settings_.signatures != 0) add(batch_maker(settings_, blobs));
+  if (settings_.blocks != 0) add(blocks_maker(settings_, blobs));
 }
 
 Generator::~Generator() { stop(); }
 
 void Generator::start() {
-  thread_ = std::thread([this] { loop(); });
+  for (Line& line : lines_) line.thread = std::thread([this, &line] { loop(line); });
 }
 
 void Generator::stop() {
   stop_.request_stop();
   wake();
-  if (thread_.joinable()) thread_.join();
+  for (Line& line : lines_) {
+    if (line.thread.joinable()) line.thread.join();
+  }
 }
 
 void Generator::wake() {
   std::lock_guard lock(mutex_);
-  woken_ = true;
+  ++wakes_;
   changed_.notify_all();
 }
 
 std::string Generator::reason() const {
   std::lock_guard lock(mutex_);
-  return reason_;
+  for (const Line& line : lines_) {
+    if (!line.reason.empty()) return line.reason;
+  }
+  return "";
 }
 
-void Generator::set_reason(const std::string& reason) {
+void Generator::set_reason(Line& line, const std::string& reason) {
   std::lock_guard lock(mutex_);
-  if (reason == reason_) return;
-  reason_ = reason;
+  if (reason == line.reason) return;
+  line.reason = reason;
+  const std::string_view kind = job::find_kind(line.maker->kind())->name;
   if (reason.empty()) {
-    log::get("node")->info("jobs: generation goes on");
+    log::get("node")->info("jobs: generation of {} goes on", kind);
   } else {
-    log::get("node")->warn("jobs: none are made: {}", reason);
+    log::get("node")->warn("jobs: none of {} are made: {}", kind, reason);
   }
 }
 
-void Generator::loop() {
+void Generator::loop(Line& line) {
   while (!stop_.stop_requested()) {
-    const auto worked = step();
-    if (!worked && worked.status() != Status::cancelled) set_reason(worked.error().message);
-    if (worked) set_reason("");
+    const auto worked = step(line);
+    if (!worked && worked.status() != Status::cancelled) set_reason(line, worked.error().message);
+    if (worked) set_reason(line, "");
     if (worked && *worked) continue;
     // A failure is tried again soon: space may be freed, workers may finish.
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, std::chrono::milliseconds(worked ? 1'000 : 2'000),
-                      [this] { return woken_ || stop_.stop_requested(); });
-    woken_ = false;
+                      [&] { return wakes_ != line.seen || stop_.stop_requested(); });
+    line.seen = wakes_;
   }
 }
 
-/// One attempt of each kind at most; true when there may be more to do at once. What one kind lacks does not hold up
-/// the others.
-Result<bool> Generator::step() {
-  SPARKMILL_TRY(collect_garbage());
-  bool worked = false;
-  std::optional<Error> failed;
-  for (const auto& maker : makers_) {
-    auto made = step(*maker);
-    if (!made && made.status() == Status::cancelled) return made.error();
-    if (!made && !failed) failed = made.error();
-    worked |= made && *made;
-  }
-  if (failed && !worked) return *failed;
-  return worked;
-}
-
-Result<bool> Generator::step(Maker& maker) {
-  const auto kind = static_cast<std::uint16_t>(maker.kind());
+/// One attempt at most; true when there may be more to do at once.
+Result<bool> Generator::step(Line& line) {
+  // By one thread, that of the kind whose attempts at a task share a blob: it is not taken away while it comes back.
+  if (&line == &lines_.front()) SPARKMILL_TRY(collect_garbage());
+  const auto kind = static_cast<std::uint16_t>(line.maker->kind());
   SPARKMILL_ASSIGN(const LedgerStats stats, ledger_.stats(kind));
   if (stats.ready >= settings_.queue_ahead) return false;
   SPARKMILL_ASSIGN(const std::optional<Task> task, ledger_.task_without_attempt(kind));
-  if (!task && settings_.max_jobs != 0) {
-    SPARKMILL_ASSIGN(const LedgerStats all, ledger_.stats());
-    if (all.tasks >= settings_.max_jobs) return false;
-  }
   const std::uint64_t began = time_.steady_ms();
-  if (began < rest_until_ms_[&maker]) return false;
-  SPARKMILL_TRY(make_attempt(maker, task, stats.tasks));
+  if (began < line.rest_until_ms) return false;
+  if (!task) {
+    SPARKMILL_ASSIGN(const bool room, reserve());
+    if (!room) return false;
+  }
+  const Done attempt = make_attempt(*line.maker, task, stats.tasks);
+  if (!task) made();
+  if (!attempt) return attempt.error();
   const std::uint64_t now = time_.steady_ms();
-  rest_until_ms_[&maker] = now + static_cast<std::uint64_t>(static_cast<double>(now - began) * (1 / maker.duty() - 1));
+  line.rest_until_ms =
+      now + static_cast<std::uint64_t>(static_cast<double>(now - began) * (1 / line.maker->duty() - 1));
   on_ready_();
   return true;
+}
+
+Result<bool> Generator::reserve() {
+  std::lock_guard lock(room_mutex_);
+  if (settings_.max_jobs != 0) {
+    SPARKMILL_ASSIGN(const LedgerStats all, ledger_.stats());
+    if (all.tasks + under_way_ >= settings_.max_jobs) return false;
+  }
+  ++under_way_;
+  return true;
+}
+
+void Generator::made() {
+  std::lock_guard lock(room_mutex_);
+  --under_way_;
 }
 
 Done Generator::collect_garbage() {

@@ -39,6 +39,8 @@ class Maker {
 std::unique_ptr<Maker> match_maker(const GeneratorSettings& settings, BlobStore& blobs);
 /// Fresh signatures and real ones from blocks, with planted bad items.
 std::unique_ptr<Maker> batch_maker(const GeneratorSettings& settings, BlobStore& blobs);
+/// Fresh blocks and real ones, with planted bad ones.
+std::unique_ptr<Maker> blocks_maker(const GeneratorSettings& settings, BlobStore& blobs);
 
 /// What the secrets of an attempt say about an answer, and what is kept of an accepted one: the answer to the task
 /// alone, without what was planted. A lie is a Finding. Errors: corrupt secrets, bad_input, unsupported kind.

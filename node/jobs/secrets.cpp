@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was planted in a kind's jobs, against the answers.
 #include "node/jobs/maker.h"
+#include "verify/job/block_plants.h"
 #include "verify/job/match_h.h"
 #include "verify/job/plants.h"
 #include "verify/job/ringers.h"
@@ -26,6 +27,10 @@ Result<job::Finding> check_secrets(const job::Work& work, ByteView secrets, Byte
       SPARKMILL_ASSIGN(const job::Plants plants, job::decode_plants(secrets));
       return job::check_plants(plants, answer);
     }
+    case job::Kind::verify_blocks: {
+      SPARKMILL_ASSIGN(const job::BlockPlants plants, job::decode_block_plants(secrets));
+      return job::check_plants(plants, answer);
+    }
     default: return unknown(work);
   }
 }
@@ -41,12 +46,16 @@ Result<Bytes> task_answer(const job::Work& work, ByteView secrets, ByteView answ
       SPARKMILL_ASSIGN(const job::Plants plants, job::decode_plants(secrets));
       return job::strip_plants(plants, answer);
     }
+    case job::Kind::verify_blocks: {
+      SPARKMILL_ASSIGN(const job::BlockPlants plants, job::decode_block_plants(secrets));
+      return job::strip_plants(plants, answer);
+    }
     default: return unknown(work);
   }
 }
 
 std::string caveat(const job::Work& work) {
-  return work.job().kind == job::Kind::verify_batch
+  return work.job().kind == job::Kind::verify_batch || work.job().kind == job::Kind::verify_blocks
              ? "a verdict \"valid\" is a paid computation that no quorum has confirmed"
              : "";
 }

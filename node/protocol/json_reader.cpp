@@ -9,28 +9,65 @@ namespace sparkmill::protocol {
 
 namespace {
 
-constexpr int kMaxDepth = 8;
+constexpr std::size_t kMaxDepth = 8;
 
-/// Stops nlohmann's parser at the first duplicate member or deep nesting; the library itself takes the last of several
-/// equal names, which two readers may see differently.
-class Guard {
+/// Looks at the tokens of a text and builds nothing. nlohmann's parser itself takes the last of several equal names,
+/// which two readers may see differently; its callback could tell, but then every object that ends makes it walk all
+/// that stand before it in a list, and a megabyte of "{}," takes minutes.
+class Guard final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  bool operator()(int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (depth > kMaxDepth) throw std::length_error("nested too deeply");
-    if (event == Event::object_start) names_.emplace_back();
-    if (event == Event::object_end) names_.pop_back();
-    if (event == Event::key && !names_.back().insert(parsed.get<std::string>()).second) {
-      throw std::length_error("member \"" + parsed.get<std::string>().substr(0, 64) + "\" occurs twice");
-    }
-    return true;
+  explicit Guard(std::size_t depth) : depth_(depth) {}
+
+  const std::string& wrong() const { return wrong_; }
+  bool grammar() const { return grammar_; }  ///< the text is no JSON at all
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    return names_.back().insert(name).second || no("member \"" + name.substr(0, 64) + "\" occurs twice");
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& e) override {
+    grammar_ = true;
+    return no(e.what());
   }
 
  private:
-  std::vector<std::set<std::string>> names_;
+  bool open() {
+    if (names_.size() == depth_) return no("nested too deeply");
+    names_.emplace_back();
+    return true;
+  }
+  bool close() {
+    names_.pop_back();
+    return true;
+  }
+  bool no(std::string what) {
+    wrong_ = std::move(what);
+    return false;
+  }
+
+  const std::size_t depth_;
+  std::vector<std::set<std::string>> names_;  ///< of each list or object that is open
+  std::string wrong_;
+  bool grammar_ = false;
 };
 
 }  // namespace
+
+Done check_json(std::string_view text, std::string_view what, std::size_t depth) {
+  Guard guard(depth);
+  if (nlohmann::json::sax_parse(text.begin(), text.end(), &guard)) return done();
+  return fail(Status::bad_input, std::string(what) + ": " + guard.wrong());
+}
 
 Result<nlohmann::json> parse_object(std::string_view text, std::string_view what, std::size_t limit) {
   const std::string name(what);
@@ -38,19 +75,17 @@ Result<nlohmann::json> parse_object(std::string_view text, std::string_view what
     return fail(Status::too_large,
                 name + ": " + std::to_string(text.size()) + " bytes, at most " + std::to_string(limit) + " allowed");
   }
-  try {
-    Guard guard;
-    nlohmann::json j = nlohmann::json::parse(
-        text.begin(), text.end(), [&guard](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-          return guard(depth, event, parsed);
-        });
-    if (!j.is_object()) return fail(Status::bad_input, name + ": not a JSON object");
-    return j;
-  } catch (const nlohmann::json::exception& e) {
-    return fail(Status::bad_input, name + ": not valid JSON", "send UTF-8 JSON without a byte-order mark");
-  } catch (const std::length_error& e) {
-    return fail(Status::bad_input, name + ": " + e.what());
+  Guard guard(kMaxDepth);
+  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &guard)) {
+    if (guard.grammar())
+      return fail(Status::bad_input, name + ": not valid JSON", "send UTF-8 JSON without a byte-order mark");
+    return fail(Status::bad_input, name + ": " + guard.wrong());
   }
+  nlohmann::json j = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
+  if (j.is_discarded())
+    return fail(Status::bad_input, name + ": not valid JSON", "send UTF-8 JSON without a byte-order mark");
+  if (!j.is_object()) return fail(Status::bad_input, name + ": not a JSON object");
+  return j;
 }
 
 Done only_members(const nlohmann::json& object, std::initializer_list<std::string_view> known, std::string_view what) {

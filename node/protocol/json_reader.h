@@ -13,6 +13,10 @@
 
 namespace sparkmill::protocol {
 
+/// Linear in the text. Errors: bad_input when it is no JSON, an object names a member twice, or lists and objects stand
+/// in each other more than `depth` deep.
+Done check_json(std::string_view text, std::string_view what, std::size_t depth);
+
 /// Parses a JSON object. Error: bad_input for anything else, a duplicate member, nesting deeper than 8, or more than
 /// `limit` bytes.
 Result<nlohmann::json> parse_object(std::string_view text, std::string_view what, std::size_t limit);

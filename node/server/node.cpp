@@ -12,6 +12,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "node/jobs/batch_maker.h"
+#include "node/jobs/blocks_maker.h"
 #include "node/jobs/generator.h"
 #include "node/jobs/population.h"
 #include "node/server/boinc_routes.h"
@@ -72,7 +73,10 @@ Result<std::map<std::uint16_t, std::uint32_t>> shares_of(const std::string& text
     std::string known;
     const job::KindRow* kind = nullptr;
     for (const job::KindRow& row : job::kinds()) {
-      if (row.kind != job::Kind::match_h && row.kind != job::Kind::verify_batch) continue;
+      if (row.kind != job::Kind::match_h && row.kind != job::Kind::verify_batch &&
+          row.kind != job::Kind::verify_blocks) {
+        continue;
+      }
       known += (known.empty() ? "" : ", ") + std::string(row.name);
       if (row.name == item.substr(0, equals)) kind = &row;
     }
@@ -114,6 +118,7 @@ GeneratorSettings generator_settings(const Settings& s) {
   out.queue_ahead = s.queue_ahead;
   out.max_jobs = s.max_jobs;
   out.signatures = s.job_signatures;
+  out.blocks = s.job_blocks;
   if (const auto shares = shares_of(s.shares)) {
     const auto none = [&](job::Kind kind) {
       const auto share = shares->find(static_cast<std::uint16_t>(kind));
@@ -121,6 +126,7 @@ GeneratorSettings generator_settings(const Settings& s) {
     };
     out.match = !none(job::Kind::match_h);
     if (none(job::Kind::verify_batch)) out.signatures = 0;
+    if (none(job::Kind::verify_blocks)) out.blocks = 0;
   }
   return out;
 }
@@ -226,6 +232,7 @@ Done Node::Impl::prepare() {
     const GeneratorSettings made = generator_settings(settings);
     if (made.match) c.info.kinds.emplace_back(job::find_kind(job::Kind::match_h)->name);
     if (made.signatures != 0) c.info.kinds.emplace_back(job::find_kind(job::Kind::verify_batch)->name);
+    if (made.blocks != 0) c.info.kinds.emplace_back(job::find_kind(job::Kind::verify_blocks)->name);
   }
   if (mining) c.info.kinds.emplace_back(job::find_kind(job::Kind::tensority)->name);
   c.info.beacon_anchor = ledger->first_anchor();
@@ -308,6 +315,14 @@ void Node::Impl::on_receipt(const protocol::Receipt& r) {
     log::get("node")->info("task {}: {} {}: {} signatures beside the planted ones, {} of them valid", task->id,
                            batch->form->scheme_name, batch->form->policy_name, verdicts->size(),
                            std::count(verdicts->begin(), verdicts->end(), 1));
+    return;
+  }
+  if (task->kind == static_cast<std::uint16_t>(job::Kind::verify_blocks)) {
+    const auto blocks = decode_blocks_spec(task->spec);
+    if (!blocks || result->size() < 4) return;
+    log::get("node")->info("task {}: {}: {} items beside the planted ones, {} of them valid", task->id,
+                           job::name(blocks->chain), result->size() - 4,
+                           std::count(result->begin() + 4, result->end(), 1));
     return;
   }
   const auto spec = decode_task_spec(task->spec);

@@ -207,6 +207,27 @@ TEST_F(RoundTest, SignaturesAreWorkToo) {
   }
 }
 
+TEST_F(RoundTest, BlocksAreWorkToo) {
+  settings_.job_blocks = 256;
+  settings_.shares = "match.h=0";
+  start();
+  ScriptedWorker w = enlisted(kAlice);
+  w.kinds = {"verify.blocks"};
+  EXPECT_EQ(w.refresh().kinds, std::vector<std::string>{"verify.blocks"});
+  const auto a = w.take();
+  ASSERT_EQ(a->job.kind, job::Kind::verify_blocks);
+  const job::Outcome o = w.compute(*a->work);
+  const protocol::Receipt r = w.finish(*a, commit_of(o), o);
+  EXPECT_TRUE(r.accepted) << r.reason << ": " << r.detail;
+  EXPECT_THAT(r.detail, ::testing::HasSubstr("paid computation"));
+  EXPECT_EQ(r.units, a->work->units());
+  EXPECT_EQ(r.credit_microcobble, a->job.credit_microcobble);
+  EXPECT_GT(r.credit_microcobble, 0u);
+  // A program that does not know the kind is handed none of it.
+  w.kinds = {"match.h"};
+  EXPECT_TRUE(w.lease(0).empty());
+}
+
 // What openings would miss nearly always: one leaf whose evidence nobody computed.
 TEST_F(RoundTest, ConfirmedAnswersAreRecomputedAsAWhole) {
   settings_.job_signatures = 512;

@@ -8,10 +8,12 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/hex.h"
 #include "tests/verify/batch_support.h"
 #include "verify/blocks/evidence/pack.h"
 #include "verify/job/verify_blocks_btn.h"
 #include "verify/job/verify_blocks_bttc.h"
+#include "verify/merkle/merkle.h"
 
 namespace sparkmill::job {
 namespace {
@@ -118,6 +120,10 @@ TEST_P(VerifyBlocksOf, VectorsAsAJob) {
   ASSERT_GE(s.words.size(), 36u);
   EXPECT_EQ(s.work->family(), s.chain == Chain::bttc ? kernels::Family::secp256k1 : kernels::Family::rsa);
   EXPECT_EQ(s.work->unit(), "signatures");
+  // A unit is paid as one of verify.batch, that of a Bytom block as a Tensority hash.
+  EXPECT_EQ(s.work->microcobble_per_gi_unit(), find_kind(Kind::verify_batch)->credit_microcobble_per_gi_unit);
+  EXPECT_GT(credit_microcobble(*s.work), 0u);
+  EXPECT_LT(credit_microcobble(*s.work), credit_microcobble(*find_kind(Kind::verify_blocks), s.work->units()) / 1000);
   const Outcome outcome = testing::batch_outcome(*s.work, 1u << 20);
   ASSERT_EQ(outcome.answer.size(), 4 + s.words.size());
   std::set<std::string> seen;
@@ -194,6 +200,44 @@ TEST_P(VerifyBlocksOf, CheatsAreCaught) {
   EXPECT_EQ(s.verdict(*s.work, *s.work->rebuild(moved, outcome.answer), all), "leaf_mismatch");
 }
 
+// Blobs, jobs, answers, evidence and root byte for byte as an independent Python oracle computes them.
+TEST(VerifyBlocksEvidence, AsTheOracleComputes) {
+  const auto text = read_text_file(SPARKMILL_SOURCE_DIR "/tests/vectors/jobs/verify_blocks.json", 1u << 20);
+  ASSERT_TRUE(text.ok());
+  const json document = json::parse(*text);
+  ASSERT_EQ(document["cases"].size(), 2u);
+  for (const json& c : document["cases"]) {
+    const auto name = c["vectors"].get<std::string>();
+    SCOPED_TRACE(name);
+    evidence::BlockPacker packer(name == "btn_seal" ? System::btn : System::bttc, {});
+    const auto vectors = read_text_file(SPARKMILL_SOURCE_DIR "/tests/vectors/" + name + ".json", 16u << 20);
+    const std::set<int> ids = c["ids"].get<std::set<int>>();
+    const json cases = json::parse(*vectors)["cases"];
+    for (const json& item : cases) {
+      if (!ids.contains(item["id"].get<int>())) continue;
+      ASSERT_TRUE(packer.add(item).ok());
+    }
+    const auto bytes = [&](const char* field) { return *from_hex(c[field].get<std::string>()); };
+    MemoryBlobs blobs;
+    blobs.add(*packer.finish());
+    const auto job = decode(bytes("job"));
+    ASSERT_TRUE(job.ok()) << job.error().message;
+    const auto lease = *array_from_hex<16>(c["lease_id"].get<std::string>());
+    const auto worker = *array_from_hex<32>(c["worker_pub"].get<std::string>());
+    const auto work = open(*job, blobs, Binding::to_lease(lease, worker));
+    ASSERT_TRUE(work.ok()) << work.error().message << ": the oracle has another blob";
+    const Outcome outcome = testing::batch_outcome(**work, 50);
+    EXPECT_EQ(outcome.answer, bytes("answer"));
+    const Bytes evidence = bytes("evidence");
+    ASSERT_EQ(outcome.evidence.size(), evidence.size());
+    for (std::size_t k = 0; k < ids.size(); ++k) {
+      EXPECT_EQ(to_hex(ByteView(outcome.evidence).subspan(32 * k, 32)), to_hex(ByteView(evidence).subspan(32 * k, 32)))
+          << "item " << k;
+    }
+    EXPECT_EQ(to_hex(merkle::root(outcome.leaves)), c["root"].get<std::string>());
+  }
+}
+
 /// Evidence of the first item by the formula of docs/formats.md, from the kernel alone; `skip`: a point is left out.
 TEST(VerifyBlocksEvidence, IsThatOfEveryCheckpointSignature) {
   Sample s(System::bttc, 1);
@@ -268,6 +312,41 @@ TEST(VerifyBlocksEvidence, IsZerosWhereNothingWasComputed) {
   ASSERT_EQ(slices.size(), 2u);
   EXPECT_EQ(slices[1].units, 1u);
   EXPECT_GT(slices[0].units, 3u);
+}
+
+/// A row that has gone wrong: nothing is ever recovered.
+class Blind final : public secp256k1::Kernel {
+ public:
+  explicit Blind(std::unique_ptr<kernels::Kernel> inner) : inner_(std::move(inner)) {}
+  std::string row_id() const override { return inner_->row_id(); }
+  Done verify_vartime(secp256k1::Check, const kernels::SignatureBatch&, const kernels::SignatureResults&,
+                      const StopToken&) override {
+    return fail(Status::internal, "not asked for");
+  }
+  Done recover_vartime(secp256k1::RecoverRule rule, const kernels::SignatureBatch& batch,
+                       const kernels::SignatureResults& results, std::span<std::uint8_t> keys,
+                       const StopToken& stop) override {
+    SPARKMILL_TRY(dynamic_cast<secp256k1::Kernel&>(*inner_).recover_vartime(rule, batch, results, keys, stop));
+    std::fill(results.valid.begin(), results.valid.end(), std::uint8_t{0});
+    return done();
+  }
+
+ private:
+  std::unique_ptr<kernels::Kernel> inner_;
+};
+
+TEST(VerifyBlocksEvidence, AnotherRowLooksAtEveryBadItem) {
+  Sample s(System::bttc, 10);
+  ASSERT_NE(std::find(s.words.begin(), s.words.end(), "valid"), s.words.end());
+  auto best = testing::batch_kernel(kernels::Family::secp256k1);
+  ASSERT_TRUE(best.ok());
+  Blind blind(std::move(*best));
+  std::vector<Bytes> results;
+  for (const Slice& slice : s.work->slice(1000)) results.push_back(*s.work->run(slice, blind, {}));
+  const auto outcome = s.work->assemble(results);
+  ASSERT_TRUE(outcome.ok());
+  EXPECT_EQ(s.work->recheck(*outcome).status(), Status::mismatch);
+  EXPECT_TRUE(s.work->recheck(testing::batch_outcome(*s.work, 1000)).ok());
 }
 
 TEST_P(VerifyBlocksOf, PiecesCombine) {

@@ -171,10 +171,24 @@ TEST(VerifyBatch, BadInputIsNamed) {
 
 TEST(VerifyBatch, LongMessagesCountMore) {
   const signatures::Form& go = *testing::form("ed25519", "go");
-  EXPECT_EQ(item_weight(go, Bytes(32)), 64u);
-  EXPECT_EQ(item_weight(go, Bytes(47)), 64u);
-  EXPECT_GT(item_weight(go, Bytes(48)), 64u);
-  EXPECT_GT(item_weight(go, Bytes(1u << 20)), 10'000u);
+  EXPECT_EQ(item_weight(go, Bytes(32), {}), 64u);
+  EXPECT_EQ(item_weight(go, Bytes(47), {}), 64u);
+  EXPECT_GT(item_weight(go, Bytes(48), {}), 64u);
+  EXPECT_GT(item_weight(go, Bytes(1u << 20), {}), 10'000u);
+}
+
+// A committee's key is paid for once where its votes come together.
+TEST(VerifyBatch, ListsOfSignersCountOnce) {
+  const signatures::Form& musig2 = *testing::form("musig2", "bip327");
+  Bytes first(2 + 3 * 33 + 32, 2), second;
+  first[0] = 3;
+  first[1] = 0;
+  second = first;
+  second.back() ^= 1;  // another message of the same committee
+  const std::uint64_t alone = item_weight(musig2, first, {}), again = item_weight(musig2, second, first);
+  EXPECT_EQ(alone - again, 3 * 72u);
+  second[40] ^= 1;
+  EXPECT_EQ(item_weight(musig2, second, first), alone);
 }
 
 TEST(Plants, LayoutRoundTripsAndRefusesNonsense) {

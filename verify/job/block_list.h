@@ -50,7 +50,8 @@ class BlockList {
  public:
   virtual ~BlockList() = default;
   virtual std::size_t size() const = 0;
-  /// In the chain's unit, at least 1. What an item costs after the one before it.
+  /// In the chain's unit: what an item costs after those before it. Cheap ones share a unit, so it may be 0; all
+  /// together have at least 1.
   virtual std::uint64_t units(std::size_t index) const = 0;
   /// Verdict and T of each of these items, whatever else is among them. `kernel` is of the chain's family.
   virtual Done judge(std::span<const std::uint32_t> indices, kernels::Kernel& kernel, Helpers& helpers,

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "verify/job/items.h"
+#include "verify/job/plant_table.h"
 #include "verify/job/verify_batch.h"
 
 namespace sparkmill::job {
@@ -64,34 +65,48 @@ std::uint32_t bad_items_for(std::uint32_t items) {
   return std::min((items + kItemsPer - 1) / kItemsPer * kBadPer, items / 4);
 }
 
-Bytes encode(const Plants& plants) {
+Bytes encode_plant_table(const PlantTable& table) {
   ByteWriter w;
-  w.u32(kVersion).u32(plants.items).u32(static_cast<std::uint32_t>(plants.list.size()));
-  for (const Plant& p : plants.list) w.u32(p.index).u8(static_cast<std::uint8_t>(p.flaw)).u8(p.valid ? 1 : 0);
+  w.u32(kVersion).u32(table.items).u32(static_cast<std::uint32_t>(table.list.size()));
+  for (const PlantEntry& e : table.list) w.u32(e.index).u8(e.kind).u8(e.verdict);
   return std::move(w).data();
 }
 
-Result<Plants> decode_plants(ByteView bytes) {
+Result<PlantTable> decode_plant_table(ByteView bytes, std::uint32_t most_items, std::uint8_t highest) {
   ByteReader r(bytes);
   const std::uint32_t version = r.u32();
-  Plants out;
+  PlantTable out;
   out.items = r.u32();
   const std::uint32_t count = r.u32();
-  if (r.failed() || version != kVersion || out.items > kMaxBatchItems || count > out.items ||
+  if (r.failed() || version != kVersion || out.items > most_items || count > out.items ||
       r.left() != std::size_t{count} * 6) {
     return fail(Status::bad_input, "planted items: not the layout of version 1");
   }
   for (std::uint32_t k = 0; k < count; ++k) {
-    Plant plant;
-    plant.index = r.u32();
-    plant.flaw = static_cast<Flaw>(r.u8());
-    const std::uint8_t valid = r.u8();
-    plant.valid = valid == 1;
-    if (valid > 1 || plant.index >= out.items || (k > 0 && plant.index <= out.list.back().index)) {
+    PlantEntry entry;
+    entry.index = r.u32();
+    entry.kind = r.u8();
+    entry.verdict = r.u8();
+    if (entry.verdict > highest || entry.index >= out.items || (k > 0 && entry.index <= out.list.back().index)) {
       return fail(Status::bad_input, "planted items: entry " + std::to_string(k) + " is out of order or out of range");
     }
-    out.list.push_back(plant);
+    out.list.push_back(entry);
   }
+  return out;
+}
+
+Bytes encode(const Plants& plants) {
+  PlantTable table{plants.items, {}};
+  for (const Plant& p : plants.list) {
+    table.list.push_back({p.index, static_cast<std::uint8_t>(p.flaw), static_cast<std::uint8_t>(p.valid ? 1 : 0)});
+  }
+  return encode_plant_table(table);
+}
+
+Result<Plants> decode_plants(ByteView bytes) {
+  SPARKMILL_ASSIGN(const PlantTable table, decode_plant_table(bytes, kMaxBatchItems, 1));
+  Plants out{table.items, {}};
+  for (const PlantEntry& e : table.list) out.list.push_back({e.index, static_cast<Flaw>(e.kind), e.verdict == 1});
   return out;
 }
 

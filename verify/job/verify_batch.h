@@ -28,8 +28,9 @@ Bytes encode_batch_params(const BatchParams& params);
 /// none); unsupported (scheme and policy).
 Result<BatchParams> decode_batch_params(ByteView bytes);
 
-/// Cost of an item in 64ths of a unit: the scheme's measured cost, and what a long message adds.
-std::uint64_t item_weight(const signatures::Form& form, ByteView message);
+/// Cost of an item in 64ths of a unit: the scheme's measured cost, what a long message adds, and for MuSig2 what the
+/// list of signers adds, unless it is that of the item before. `before`: the message of that one; empty: none.
+std::uint64_t item_weight(const signatures::Form& form, ByteView message, ByteView before);
 
 /// A sealed job with a fresh salt. `stream` is the hash of the blob that signatures::encode_stream made.
 Job make_batch_job(const BatchParams& params, const Hash32& stream, std::uint64_t deadline_unix_ms);

@@ -208,6 +208,13 @@ std::string_view block_reason(Chain chain, std::uint8_t verdict) {
   return row == nullptr ? "" : verdict <= row->highest() ? row->words[verdict] : "other";
 }
 
+std::uint8_t block_verdict(Chain chain, std::string_view reason) {
+  const ChainRow& row = *find_chain(chain);
+  return reason == row.words[kValid] ? kValid : verdict_of(row.words, reason);
+}
+
+std::uint8_t highest_block_verdict(Chain chain) { return find_chain(chain)->highest(); }
+
 Job make_blocks_job(const BlockBlobHead& head, const Hash32& blob, bool evidence, std::uint64_t deadline_unix_ms) {
   Job job;
   job.salt = random_array<16>();

@@ -11,8 +11,8 @@
 // Evidence of item i: H(worker_pub | context | T), T = H("sparkmill/block-work/v1" | u8 tag | own[32] | points); Bytom:
 // own is the Tensority hash, zeros without a seed, points those of each signature that its programs asked for, as in
 // verify.batch, by message, key and signature. An item without any computation has T of zeros and no points.
-// Units: Bytom: Tensority hashes; a seed other than that of the item before counts for three more, and each 1,600
-// inputs for one. BTTC and BTN: units of verify.batch. Source: DESIGN 6; jobs and proofs 7; "Bytom blocks" 8 to 10.
+// Units: Bytom: Tensority hashes; a seed other than that of the asked item before counts for three more; a block for
+// 1/1200 and each of its inputs for 1/600, summed and rounded up. BTTC and BTN: units of verify.batch. Source: DESIGN 6; jobs and proofs 7; "Bytom blocks" 8 to 10.
 #pragma once
 
 #include <optional>
@@ -48,6 +48,9 @@ std::string_view name(Chain chain);
 /// Words of the answer's bytes; those from 2 on are reasons, "other" stands for all that have no number.
 std::string_view block_reason(Chain chain, std::uint8_t verdict);
 inline std::string_view block_reason(std::uint8_t verdict) { return block_reason(Chain::bytom, verdict); }
+/// The byte of a reason; that of all others where it has none. "valid": 1. Requires a chain that is known here.
+std::uint8_t block_verdict(Chain chain, std::string_view reason);
+std::uint8_t highest_block_verdict(Chain chain);
 
 /// A sealed job with a fresh salt over the blob of these items.
 Job make_blocks_job(std::span<const BlockItem> items, bool evidence, std::uint64_t deadline_unix_ms);

@@ -205,15 +205,26 @@ Hash32 empty_root(Tree tree) { return tree == Tree::bytom_sha3_256 ? sha3_256({}
 
 Result<std::vector<Root>> roots(Tree tree, std::span<const std::vector<Hash32>> lists, hashes::Kernel& hash,
                                 const StopToken& stop) {
+  // Enough for any row of the processor, and what a level holds stays in the cache of a core.
+  constexpr std::size_t kLeavesAtOnce = 4096;
   Level level(tree, hash, stop);
-  std::vector<std::vector<Hash32>> nodes(lists.begin(), lists.end());
-  if (tree == Tree::bytom_sha3_256) {
-    for (std::vector<Hash32>& list : nodes) {
-      for (Hash32& leaf : list) level.leaf(leaf, leaf);
+  std::vector<Root> out;
+  out.reserve(lists.size());
+  while (out.size() < lists.size()) {
+    std::vector<std::vector<Hash32>> nodes;
+    for (std::size_t leaves = 0; out.size() + nodes.size() < lists.size() && leaves < kLeavesAtOnce;) {
+      leaves += nodes.emplace_back(lists[out.size() + nodes.size()]).size();
     }
-    SPARKMILL_TRY(level.run());
+    if (tree == Tree::bytom_sha3_256) {
+      for (std::vector<Hash32>& list : nodes) {
+        for (Hash32& leaf : list) level.leaf(leaf, leaf);
+      }
+      SPARKMILL_TRY(level.run());
+    }
+    SPARKMILL_ASSIGN(const std::vector<Root> some, fold(tree, std::move(nodes), level));
+    out.insert(out.end(), some.begin(), some.end());
   }
-  return fold(tree, std::move(nodes), level);
+  return out;
 }
 
 Result<std::vector<Hash32>> bytom_roots(std::span<const ByteView> leaves, std::span<const std::size_t> offsets,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Merkle trees of the chains, many at once: every level of all trees of a call is one batch of a hash kernel.
-// Source: the specification "Signatures and proofs" 7, "Bytom blocks" 5.
+// The Merkle trees of the chains, many at once: a level of all trees of a call is one batch of a hash kernel (roots
+// take some thousand leaves at a time). Source: the specification "Signatures and proofs" 7, "Bytom blocks" 5.
 //
 // Two things that a bare tree rule leaves open, and what is done about them here:
 // - A tree without prefixes takes an inner node, or the root, for a leaf. check() accepts that, as the chains' own code

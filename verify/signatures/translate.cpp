@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <string>
 
 #include "kernels/ed25519/ed25519.h"
@@ -176,10 +177,10 @@ Done musig2(const Call& call) {
   const Items& items = call.items;
   Bytes keys(items.count * secp256k1::kXOnlyKeyBytes), messages;
   std::vector<std::uint64_t> offsets{0};
-  // Votes of one committee come together: its key is aggregated once.
+  // Many votes are of one committee: each list is aggregated once.
   std::vector<std::vector<PlainKey>> lists;
   std::vector<std::size_t> whose;  // the list of an item
-  ByteView last;
+  std::map<std::string_view, std::size_t> known;
   for (std::size_t i = 0; i < items.count; ++i) {
     ByteReader message(items.message(i));
     const std::size_t signers = message.u16();
@@ -190,11 +191,9 @@ Done musig2(const Call& call) {
                       " bytes does not begin with the keys of " + std::to_string(signers) + " signers",
                   "u16 signers | signers x 33-byte keys | message");
     }
-    if (i == 0 || !std::equal(list.begin(), list.end(), last.begin(), last.end())) {
-      std::memcpy(lists.emplace_back(signers).data(), list.data(), list.size());
-      last = list;
-    }
-    whose.push_back(lists.size() - 1);
+    const auto [at, fresh] = known.emplace(text(list), lists.size());
+    if (fresh) std::memcpy(lists.emplace_back(signers).data(), list.data(), list.size());
+    whose.push_back(at->second);
     const ByteView rest = message.bytes(message.left());
     messages.insert(messages.end(), rest.begin(), rest.end());
     offsets.push_back(messages.size());

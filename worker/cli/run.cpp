@@ -196,13 +196,15 @@ Result<std::unique_ptr<node::Node>> embedded_node(const config::Config& config, 
   demo.job_users = static_cast<std::uint32_t>(config.number("demo.users"));
   demo.job_predicate = config.text("demo.predicate");
   demo.job_signatures = static_cast<std::uint32_t>(config.number("demo.signatures"));
+  demo.job_blocks = static_cast<std::uint32_t>(config.number("demo.blocks"));
   demo.shares = config.text("demo.shares");
   demo.queue_ahead = settings.jobs_in_flight + 1;
   SPARKMILL_ASSIGN(demo.boinc_projects, trusted_projects(config, settings, boinc, console));
   console.say(
       std::string(settings.node_url.empty() ? "no node named: " : "") + "starting the built-in demo node in " +
       demo.data.string() +
-      "; it makes small jobs of real faces hidden in a synthetic population and of fresh signatures, and its credit "
+      "; it makes small jobs of real faces hidden in a synthetic population, of fresh signatures and of fresh blocks, "
+      "and its credit "
       "is for show");
   auto node = node::Node::start(demo);
   if (!node) return node;

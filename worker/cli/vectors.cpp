@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/file.h"
+#include "node/protocol/json_reader.h"
 #include "worker/cli/args.h"
 #include "worker/cli/command.h"
 #include "worker/cli/table.h"
@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 256ull << 20;
 constexpr std::size_t kMaxFiles = 1024;
+constexpr std::size_t kMaxDepth = 64;
 
 constexpr OwnOption kOwn[] = {{"backend", "ROW", "only this kernel row, for example cpu/avx2"}};
 constexpr Usage kUsage = {
@@ -28,23 +29,6 @@ constexpr Usage kUsage = {
     kMaxFiles,
     false};
 
-/// Like nlohmann's parse, but an object that names a member twice is an error: the last one would win in silence.
-Result<nlohmann::json> parse(ByteView content) {
-  using Event = nlohmann::json::parse_event_t;
-  std::vector<std::set<std::string>> open;
-  std::string twice;
-  auto root = nlohmann::json::parse(content.begin(), content.end(), [&](int, Event event, nlohmann::json& parsed) {
-    if (event == Event::object_start) open.emplace_back();
-    if (event == Event::object_end) open.pop_back();
-    if (event == Event::key && !open.back().insert(parsed.get<std::string>()).second && twice.empty()) {
-      twice = parsed.get<std::string>();
-    }
-    return true;
-  });
-  if (!twice.empty()) return fail(Status::bad_input, "an object has the member \"" + twice.substr(0, 40) + "\" twice");
-  return root;
-}
-
 /// A file that says nothing is no proof of anything.
 Done check_any(const std::vector<VectorResult>& results) {
   const bool any = std::any_of(results.begin(), results.end(),
@@ -55,9 +39,8 @@ Done check_any(const std::vector<VectorResult>& results) {
 Result<std::vector<VectorResult>> run_file(const std::string& path, const VectorContext& context) {
   SPARKMILL_ASSIGN(const Bytes content, read_file(path, kMaxFileBytes));
   try {
-    const auto parsed = parse(content);
-    if (!parsed) return fail(Status::bad_input, path + ": " + parsed.error().message);
-    const nlohmann::json& root = *parsed;
+    SPARKMILL_TRY(protocol::check_json(text(content), path, kMaxDepth));
+    const nlohmann::json root = nlohmann::json::parse(content.begin(), content.end());
     std::string known;
     for (const VectorFormat& format : vector_formats()) {
       if (root.is_object() && format.fits(root)) {

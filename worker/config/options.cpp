@@ -120,7 +120,9 @@ constexpr Option kOptions[] = {
     number("demo.users", "8192", 256, 1u << 20, "rows", "Enrolled users in a job of the embedded demo node"),
     number("demo.signatures", "4096", 0, 1u << 20, "signatures",
            "Signatures in a verify.batch job of the embedded demo node; 0: no such jobs"),
-    text("demo.shares", "match.h=3,verify.batch=1",
+    number("demo.blocks", "1024", 0, 1u << 16, "blocks",
+           "Blocks in a verify.blocks job of the embedded demo node; 0: no such jobs"),
+    text("demo.shares", "match.h=3,verify.batch=1,verify.blocks=1",
          "How the embedded demo node shares the credit it hands out among kinds of jobs"),
     number("demo.interval_ms", "2000", 200, 600'000, "ms", "Block interval of the embedded demo node"),
     text(

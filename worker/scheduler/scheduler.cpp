@@ -323,7 +323,8 @@ void Scheduler::run_slice(Lane& lane, Run& run, std::unique_lock<std::mutex>& lo
     const double rate =
         static_cast<double>(slice.units) * 1e6 / static_cast<double>(std::max<std::uint64_t>(took_us, 1));
     double& known = device.lane_rate[family];
-    known = known <= 0 ? rate : 0.8 * known + 0.2 * rate;
+    // Items that cost less than a unit together say nothing about the rate.
+    if (slice.units > 0) known = known <= 0 ? rate : 0.8 * known + 0.2 * rate;
   }
   lock.unlock();
   settle(lane, run, slice, result);

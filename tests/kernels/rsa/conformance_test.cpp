@@ -275,6 +275,24 @@ TEST(Ranges, SignaturePlusModulusAndRefusedKeysHaveNoEvidence) {
   expect_as_oracle(Encoding::draw, items);
 }
 
+TEST(Ranges, PowersNextToZeroAndToTheModulus) {
+  ChaChaWords words(sha256(view("next to n")));
+  std::vector<Item> items;
+  for (unsigned k = 0; k < 2; ++k) {
+    Item item = keys()[k].item(Encoding::draw, random_message(words));
+    if (k == 1) std::fill(item.key.begin(), item.key.end(), std::uint8_t{0xff});
+    for (unsigned from_end = 0; from_end < 3; ++from_end) {
+      std::fill(item.signature.begin(), item.signature.end(), std::uint8_t{0});
+      item.signature.back() = static_cast<std::uint8_t>(from_end);
+      items.push_back(item);
+      item.signature = item.key;  // n, n - 1, n - 2
+      item.signature.back() = static_cast<std::uint8_t>(item.signature.back() - from_end);
+      items.push_back(item);
+    }
+  }
+  expect_as_oracle(Encoding::draw, items);
+}
+
 /// The public operation and the padding of OpenSSL, compared as bytes: its own parser is not asked.
 struct OpensslKey {
   EVP_PKEY* key = nullptr;

@@ -331,6 +331,9 @@ TEST(LaneFormulas, TablesOfEveryKey) {
         ASSERT_EQ(affine(p), all[factor % Wider::kOrder * a % Wider::kOrder]) << a << ' ' << k << ' ' << half;
       }
     }
+    const std::uint64_t* two = w.table[0][2 * cpu::kRowsQ];
+    const Lanes::Point p{fe(static_cast<unsigned>(two[0])), fe(static_cast<unsigned>(two[4])), z};
+    ASSERT_EQ(affine(p), all[2 * a % Wider::kOrder]) << a;
   }
 }
 
@@ -345,24 +348,31 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
   static cpu::Chunk chunk;
   const auto& all = Wider::multiples();
   constexpr unsigned n = Wider::kOrder;
-  /// Odd multiples of `log`, of 2^shift log, ... and the same times lambda; `halves_outside`: all of one half first.
-  const auto fill = [&](std::vector<std::uint64_t>& table, unsigned log, unsigned rows, unsigned entries,
-                        unsigned shift, bool halves_outside) {
-    table.resize(std::size_t{2} * rows * entries * cpu::kRowWords);
-    for (unsigned row = 0; row < rows; ++row) {
+  /// Odd multiples of `log`, of 2^shift log, ... and the same times lambda, behind a plain table of `front` rows.
+  const auto fill = [&](std::vector<std::uint64_t>& table, unsigned log, std::size_t rows, std::size_t entries,
+                        std::size_t front, std::size_t shift) {
+    table.resize(cpu::first_row(rows, entries, front) * cpu::kRowWords);
+    for (std::size_t row = 0; row < rows; ++row) {
       for (unsigned half = 0; half < 2; ++half) {
         for (unsigned k = 0; k < entries; ++k) {
           const Pair p = all[(2 * k + 1) % n * log % n * (half == 1 ? Wider::lambda() : 1) % n];
-          const unsigned part = halves_outside ? half * rows + row : 2 * row + half;
-          table[(part * entries + k) * 8] = p.x;
-          table[(part * entries + k) * 8 + 4] = p.y;
+          const std::size_t at = cpu::first_row(row, entries, front) + half * entries + k;
+          table[at * 8] = p.x;
+          table[at * 8 + 4] = p.y;
         }
       }
-      for (unsigned k = 0; k < shift; ++k) log = 2 * log % n;
+      for (std::size_t k = 0; k < shift; ++k) log = 2 * log % n;
     }
   };
   std::vector<std::uint64_t> base, key_table;
-  fill(base, 1, cpu::kTableG, cpu::kRowsG, cpu::kTurnsG * cpu::kWindowG, false);
+  fill(base, 1, cpu::kTableG, cpu::kRowsG, cpu::kRowsTableG, cpu::kTurnsG * cpu::kWindowG);
+  bool infinite_row[cpu::kLowRowsG];
+  for (unsigned k = 0; k < cpu::kLowRowsG; ++k) {
+    const Pair p = all[(2048 * (k / 2) + 1023 + k % 2) % n];
+    infinite_row[k] = p.infinite;  // the true order is no divisor of these multiples
+    base[(2 * cpu::kRowsG + k) * 8] = p.x;
+    base[(2 * cpu::kRowsG + k) * 8 + 4] = p.y;
+  }
   ChaChaWords words(sha256(view("toy ladders")));
   std::size_t right = 0, exceptions = 0;
   for (unsigned turn = 0; turn < 2500; ++turn) {
@@ -375,10 +385,8 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
     cpu::write_digits<cpu::kWindowQ>(half[2], 0, 1, chunk.q[0]);
     cpu::write_digits<cpu::kWindowQ>(half[3], 0, 1, chunk.q[1]);
     const unsigned low1 = static_cast<unsigned>(words.below(65536)), low2 = static_cast<unsigned>(words.below(65536));
-    cpu::write_digits<cpu::kWindowG>({{low1 | 1, 0, 0}, false}, 0, 1, chunk.low_g);
-    cpu::write_digits<cpu::kWindowQ>({{low2 | 1, 0, 0}, false}, 0, 1, chunk.low_q);
-    chunk.even[0][0] = low1 % 2 == 0;
-    chunk.even[1][0] = low2 % 2 == 0;
+    cpu::write_low_digits(low1, low2, 0, 1, chunk);
+    if (chunk.evidence && infinite_row[chunk.low_g.row[1]]) continue;
     const unsigned log = 1 + static_cast<unsigned>(words.below(n - 1));
     Lanes::Fe z;
     Lanes::make_table(w, fe(all[log].x), fe(all[log].y), z);
@@ -388,7 +396,9 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
                           n;
     for (const bool known : {false, true}) {
       if (known) {
-        fill(key_table, log, cpu::kTableQ, cpu::kRowsQ, cpu::kTurnsQ * cpu::kWindowQ, true);
+        fill(key_table, log, cpu::kTableQ, cpu::kRowsQ, cpu::kRowsTableQ, cpu::kTurnsQ * cpu::kWindowQ);
+        key_table[2 * cpu::kRowsQ * 8] = all[2 * log % n].x;
+        key_table[2 * cpu::kRowsQ * 8 + 4] = all[2 * log % n].y;
         chunk.key_table[0] = key_table.data();
         Lanes::known_ladder(w, 0, chunk, base.data());
       }
@@ -410,6 +420,40 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
 }
 
 // --- scalars ---
+
+TEST(LowDigits, EveryNumberIsTheirSum) {
+  static cpu::Chunk chunk;
+  const auto odd = [](const auto& digits, std::size_t i) {
+    return (2 * digits.row[i] + 1) * (digits.negative[i] != 0 ? -1 : 1);
+  };
+  for (int n = 0; n < 65536; ++n) {
+    std::fill_n(chunk.low_q.negative, cpu::kLowDigitsQ, 0u);
+    chunk.low_g.negative[0] = chunk.low_none[0] = 0;
+    cpu::write_low_digits(static_cast<unsigned>(n), static_cast<unsigned>(n), 0, 1, chunk);
+    ASSERT_LT(chunk.low_g.row[0], cpu::kRowsG);
+    ASSERT_LT(chunk.low_g.row[1], cpu::kLowRowsG);
+    ASSERT_EQ(odd(chunk.low_g, 0) + 2048 * (chunk.low_g.row[1] / 2) + 1023 + chunk.low_g.row[1] % 2, n);
+    int sum = chunk.low_q.row[0] == 2 * cpu::kRowsQ ? (chunk.low_q.negative[0] != 0 ? -2 : 2) : odd(chunk.low_q, 0);
+    if (chunk.low_none[0] != 0) sum = 0;
+    for (std::size_t i = 1; i < cpu::kLowDigitsQ; ++i) {
+      ASSERT_LT(chunk.low_q.row[i], cpu::kRowsQ);
+      sum += odd(chunk.low_q, i) * (1 << cpu::kLowWeightQ[i]);
+    }
+    ASSERT_EQ(sum, n);
+  }
+}
+
+TEST(BaseTable, RowsOfLowDigitsAreTheirMultiples) {
+  using Group = reference::Group<reference::Secp256k1>;
+  const Group::Point base = Group::point(Group::base());
+  for (const unsigned k : {0u, 1u, 2u, 3u, cpu::kLowRowsG - 2, cpu::kLowRowsG - 1}) {
+    const Group::Affine a =
+        Group::affine(Group::combine_vartime({2048 * (k / 2) + 1023 + k % 2, 0, 0, 0}, base, {}, base));
+    const std::uint64_t* row = cpu::base_table() + (2 * cpu::kRowsG + k) * cpu::kRowWords;
+    EXPECT_TRUE(std::equal(row, row + 4, a.x.number().begin()) && std::equal(row + 4, row + 8, a.y.number().begin()))
+        << k;
+  }
+}
 
 TEST(Halves, AreOddAndSmallAndAddUp) {
   const Scalar lambda =

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
 #include "base/hex.h"
 #include "kernels/registry.h"
+#include "kernels/secp256k1/reference.h"
 
 namespace sparkmill::signatures {
 namespace {
@@ -27,6 +29,54 @@ TEST(MuSig2, AggregatesAsBip327Does) {
   EXPECT_EQ(aggregated({kThree, kTwo, kOne}), "6204de8b083426dc6eaf9502d27024d53fc826bf7d2012148a0575435df54b2b");
   EXPECT_EQ(aggregated({kOne, kOne, kOne}), "b436e3bad62b8cd409969a224731c193d051162d8c5ae8b109306127da3aa935");
   EXPECT_EQ(aggregated({kOne, kOne, kTwo, kTwo}), "69bc22bfa5d106306e48a20679de1d7389386124d07571d0d872686028c26a3e");
+}
+
+// Lists of keys that are points, that are none, that repeat, and whose x is not below N: as the host aggregates them.
+TEST(MuSig2, ListsOnEveryRowAsOnTheHost) {
+  using Group = secp256k1::reference::Group<secp256k1::reference::Secp256k1>;
+  ChaChaWords draw(sha256(view("lists")));
+  std::vector<PlainKey> pool = {kOne, kTwo, kThree};
+  for (std::uint64_t t = 1; pool.size() < 6; ++t) {
+    secp256k1::Words4 x{};
+    secp256k1::add_words(x, {t, 0, 0, 0}, Group::S::modulus());
+    if (!Group::compressed_key(3, x)) continue;
+    PlainKey large{3};
+    secp256k1::to_big_endian(x, large.data() + 1);
+    pool.push_back(large);
+  }
+  PlainKey bad_head = kOne, no_point = kTwo, order{2}, past{2};
+  bad_head[0] = 4;
+  while (Group::compressed_key(no_point[0], secp256k1::from_big_endian(no_point.data() + 1))) ++no_point[32];
+  secp256k1::to_big_endian(Group::S::modulus(), order.data() + 1);
+  past.fill(0xff);
+  past[0] = 2;
+  for (const PlainKey& key : {bad_head, no_point, order, past}) pool.push_back(key);
+  std::vector<std::vector<PlainKey>> lists(60);
+  for (std::vector<PlainKey>& list : lists) {
+    for (std::uint64_t n = 1 + draw.below(5); n > 0; --n) {
+      list.push_back(pool[draw.below(draw.below(3) == 0 ? pool.size() : 6)]);
+    }
+  }
+  kernels::Device cpu;
+  cpu.id = "cpu";
+  std::size_t none = 0;
+  for (const char* name : {"reference", "cpu/avx2", "cpu/avx512"}) {
+    const kernels::Row* row = kernels::find_row(kernels::Family::secp256k1, name);
+    if (row == nullptr || !row->probe(cpu).ok) continue;
+    const auto made = row->make(cpu);
+    ASSERT_TRUE(made.ok());
+    const auto got = aggregate_x_only(lists, dynamic_cast<secp256k1::Kernel&>(**made), {});
+    ASSERT_TRUE(got.ok()) << got.error().message;
+    for (std::size_t k = 0; k < lists.size(); ++k) {
+      const auto want = aggregate_keys(lists[k]);
+      ASSERT_EQ((*got)[k].has_value(), want.ok()) << name << ", list " << k;
+      none += want.ok() ? 0 : 1;
+      if (want) {
+        EXPECT_EQ(*(*got)[k], want->x_only()) << name << ", list " << k;
+      }
+    }
+  }
+  EXPECT_GT(none, 5u);
 }
 
 TEST(MuSig2, ManyListsOnAKernelAreWhatOneIs) {

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <set>
 
+#include "base/ordered_stages.h"
 #include "kernels/registry.h"
 #include "verify/signatures/signers/generate.h"
 
@@ -124,6 +126,64 @@ TEST(Pipeline, AStopEndsEverything) {
       },
       2, stop.token());
   EXPECT_EQ(totals.status(), Status::cancelled);
+}
+
+// -- the stages below, with chunks that are numbers
+
+struct Course {
+  std::vector<std::size_t> taken;
+  std::size_t most_held = 0;
+  Done how = done();
+};
+/// Chunk k holds weights[k]. `end` comes behind the last one, `break_at` fails on a lane.
+Course run_weights(const std::vector<std::size_t>& weights, std::size_t lane_count, std::size_t most, Done end,
+                   std::size_t break_at = SIZE_MAX) {
+  Course out;
+  std::atomic<std::size_t> held = 0;
+  std::size_t at = 0;
+  OrderedStages<std::size_t> stages;
+  stages.make = [] { return std::make_unique<std::size_t>(); };
+  stages.read = [&](std::size_t& chunk) -> ReadStep {
+    if (at == weights.size()) return {0, true, end};
+    chunk = at++;
+    out.most_held = std::max(out.most_held, held += weights[chunk]);
+    return {weights[chunk], false, done()};
+  };
+  stages.work = [&](std::size_t& chunk, std::size_t lane) -> Done {
+    EXPECT_LT(lane, lane_count);
+    return chunk == break_at ? Done(fail(Status::internal, "a lane broke")) : done();
+  };
+  stages.take = [&](const std::size_t& chunk) {
+    out.taken.push_back(chunk);
+    held -= weights[chunk];
+    return done();
+  };
+  out.how = run_ordered(stages, lane_count, most, StopToken());
+  return out;
+}
+
+TEST(OrderedStages, WhatChunksHoldTogetherIsBounded) {
+  std::vector<std::size_t> weights(200, 10);
+  weights[50] = 1000;  // more than the limit: one always fits
+  std::vector<std::size_t> all(weights.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  for (const std::size_t lane_count : {1u, 4u}) {
+    const Course course = run_weights(weights, lane_count, 25, done());
+    EXPECT_TRUE(course.how.ok());
+    EXPECT_EQ(course.taken, all);
+    EXPECT_LE(course.most_held, 25u + 1000u);
+    const Course small = run_weights(std::vector<std::size_t>(200, 10), lane_count, 25, done());
+    EXPECT_LE(small.most_held, 25u + 10u);
+  }
+}
+
+TEST(OrderedStages, ErrorsOfReaderAndLane) {
+  const Course read = run_weights(std::vector<std::size_t>(20, 1), 3, 100, fail(Status::bad_input, "line 21"));
+  EXPECT_EQ(read.how.status(), Status::bad_input);
+  EXPECT_EQ(read.taken.size(), 20u);  // what was read before is taken
+  const Course lane = run_weights(std::vector<std::size_t>(2000, 1), 3, 100, done(), 7);
+  EXPECT_EQ(lane.how.status(), Status::internal);
+  EXPECT_LE(lane.taken.size(), 7u);
 }
 
 }  // namespace

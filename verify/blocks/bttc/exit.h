@@ -53,8 +53,8 @@ struct ExitFacts {
 /// bad_receipt_proof, bad_receipt, bad_log_index, already_processed. Errors: those of the kernel.
 Result<std::vector<blocks::Verdict<ExitFacts>>> check_exits(const ExitState& state, std::span<const ByteView> payloads,
                                                             hashes::Kernel& hash, const StopToken& stop);
-/// The same for exits that bring a state each, which the caller keeps. `trails`, where wanted, becomes a list for each exit: every
-/// Keccak-256 that its checks computed, in order; what is computed follows from the exit alone.
+/// The same for exits that bring a state each, which the caller keeps. `trails`, where wanted, becomes a list for each
+/// exit: every Keccak-256 that its checks computed, in order; what is computed follows from the exit alone.
 struct ExitItem {
   const ExitState* state = nullptr;
   ByteView payload;

@@ -27,7 +27,7 @@ Words4 plus_order(const Words4& n) {
 
 class EcdsaSigners final : public BaseSigners {
  public:
-  using BaseSigners::BaseSigners;
+  EcdsaSigners(const Form& form, const SignerSettings& settings) : BaseSigners(form, settings), multiples_(draw()) {}
 
  protected:
   std::size_t usual_length() override { return 32; }
@@ -46,14 +46,15 @@ class EcdsaSigners final : public BaseSigners {
   Parts with_chosen_x(Flaw flaw, ByteView digest);
   Bytes key_bytes(const Point& q) const;
   Bytes signature_bytes(const Parts& parts, Flaw flaw);
+
+  Multiples multiples_;
 };
 
 /// The usual way; x(R) >= N has probability 2^-128 and is not looked for.
 Parts EcdsaSigners::sign(Flaw flaw, Bytes& digest) {
-  const Scalar d = scalar(), k = scalar();
-  const Point commitment = times_generator(k);
-  const Scalar r = x_as_scalar(commitment);
-  Parts out{r.number(), {}, commitment.y.odd() ? 1u : 0u, times_generator(d)};
+  const Multiple key = multiples_.next(), nonce = multiples_.next();
+  const Scalar d = key.n, k = nonce.n, r = x_as_scalar(nonce.point);
+  Parts out{r.number(), {}, nonce.point.y.odd() ? 1u : 0u, key.point};
   if (flaw == Flaw::scalar_plus_order) {
     // A small s, and the digest that it signs: then s + N fits 32 bytes, too.
     const Words4 s = small();
@@ -62,7 +63,7 @@ Parts EcdsaSigners::sign(Flaw flaw, Bytes& digest) {
     out.s = plus_order(s);
     return out;
   }
-  Scalar s = k.inverse() * (scalar_of(digest) + r * d);
+  Scalar s = nonce.inverse * (scalar_of(digest) + r * d);
   Bytes plain;
   append(s.number(), plain);
   if (is_low_s(plain) == (flaw == Flaw::high_s)) {

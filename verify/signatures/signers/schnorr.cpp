@@ -17,17 +17,19 @@ constexpr std::size_t kItemsOfCommittee = 64;
 struct Committee {
   std::vector<PlainKey> keys;
   std::vector<Scalar> parts;  ///< a_i d_i
-  Scalar secret() const {
-    Scalar sum = Scalar::zero();
-    for (const Scalar& part : parts) sum = sum + part;
-    return sum;
+  Scalar secret;              ///< their sum
+  Point point;                ///< of the sum
+  void add_up() {
+    secret = Scalar::zero();
+    for (const Scalar& part : parts) secret = secret + part;
+    point = times_generator(secret);
   }
 };
 
 class SchnorrSigners final : public BaseSigners {
  public:
   SchnorrSigners(const Form& form, const SignerSettings& settings)
-      : BaseSigners(form, settings), musig2_(form.scheme == Scheme::musig2) {}
+      : BaseSigners(form, settings), musig2_(form.scheme == Scheme::musig2), multiples_(draw()) {}
 
  protected:
   std::size_t usual_length() override { return musig2_ ? 32 : 32 + draw().below(65); }
@@ -35,16 +37,13 @@ class SchnorrSigners final : public BaseSigners {
   Result<Sample> make(Flaw flaw, Bytes message) override;
 
  private:
-  Scalar scalar() { return scalar_of(random(32)); }
-  /// Under the secret d, whose public point may have odd y.
-  Bytes sign(Scalar d, bool odd_commitment, ByteView message) {
-    const Point p = times_generator(d);
+  /// Under the secret d of p, whose y may be odd.
+  Bytes sign(Scalar d, const Point& p, bool odd_commitment, ByteView message) {
     if (p.y.odd()) d = Scalar::zero() - d;
-    Scalar k = scalar();
-    const Point r = times_generator(k);
-    if (r.y.odd() != odd_commitment) k = Scalar::zero() - k;
+    const Multiple nonce = multiples_.next();
+    const Scalar k = nonce.point.y.odd() != odd_commitment ? Scalar::zero() - nonce.n : nonce.n;
     Bytes out, key;
-    append(r.x.number(), out);
+    append(nonce.point.x.number(), out);
     append(p.x.number(), key);
     const Scalar e = Scalar::reduced(secp256k1::reference::bip340_challenge(out, key, message));
     append((k + e * d).number(), out);
@@ -53,6 +52,7 @@ class SchnorrSigners final : public BaseSigners {
   Committee make_committee();
 
   const bool musig2_;
+  Multiples multiples_;
   Committee committee_;
   std::size_t used_ = 0;  ///< items of this committee
 };
@@ -61,30 +61,35 @@ Committee SchnorrSigners::make_committee() {
   Committee out;
   std::vector<Scalar> secrets;
   for (std::size_t k = 0; k < kMembers; ++k) {
-    secrets.push_back(scalar());
-    out.keys.push_back(compressed(times_generator(secrets.back())));
+    const Multiple member = multiples_.next();
+    secrets.push_back(member.n);
+    out.keys.push_back(compressed(member.point));
   }
   // Compressed keys keep the sign of y, so that the secrets need no turn.
   for (std::size_t k = 0; k < kMembers; ++k) {
     out.parts.push_back(scalar_of(key_coefficient(out.keys, out.keys[k])) * secrets[k]);
   }
+  out.add_up();
   return out;
 }
 
 Result<Sample> SchnorrSigners::make(Flaw flaw, Bytes message) {
   const bool odd = flaw == Flaw::flipped_v;
   if (!musig2_) {
-    const Scalar d = scalar();
+    const Multiple own = multiples_.next();
     Bytes key;
-    append(times_generator(d).x.number(), key);
-    Bytes signature = sign(d, odd, message);
+    append(own.point.x.number(), key);
+    Bytes signature = sign(own.n, own.point, odd, message);
     return Sample{std::move(key), std::move(signature), std::move(message)};
   }
   if (flaw == Flaw::wrong_key || used_ % kItemsOfCommittee == 0) committee_ = make_committee();
   ++used_;
   Committee signers = committee_;
-  if (flaw == Flaw::missing_signer) signers.parts.pop_back();
-  Bytes signature = sign(signers.secret(), odd, message);
+  if (flaw == Flaw::missing_signer) {
+    signers.parts.pop_back();
+    signers.add_up();
+  }
+  Bytes signature = sign(signers.secret, signers.point, odd, message);
   if (flaw == Flaw::swapped_signers) std::swap(signers.keys[0], signers.keys[1]);
   return Sample{{}, std::move(signature), musig2_message(signers.keys, message)};
 }
