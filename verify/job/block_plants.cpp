@@ -516,16 +516,7 @@ Finding check_plants(const BlockPlants& plants, ByteView answer) {
 
 Result<Bytes> strip_plants(const BlockPlants& plants, ByteView answer) {
   SPARKMILL_ASSIGN(const Bytes verdicts, verdicts_of(plants, answer));
-  Bytes rest;
-  auto planted = plants.list.begin();
-  for (std::uint32_t at = 0; at < verdicts.size(); ++at) {
-    if (planted != plants.list.end() && planted->index == at) {
-      ++planted;
-    } else {
-      rest.push_back(verdicts[at]);
-    }
-  }
-  return encode_verdict_bytes(rest);
+  return encode_verdict_bytes(without_planted(verdicts, std::span(plants.list)));
 }
 
 Result<PlantedBlocks> plant_bytom_blocks(std::span<const BlockItem> real, std::uint32_t items, const Hash32& seed,

@@ -85,6 +85,21 @@ Result<Bytes> decode_verdict_bytes(ByteView answer, std::size_t count, std::uint
 Bytes encode_verdict_bits(ByteView verdicts);
 Result<Bytes> decode_verdict_bits(ByteView answer, std::size_t count, std::string_view what);
 
+/// The verdicts of what was not planted, in order. Requires `planted` to be ascending by its members `index`.
+template <class Planted>
+Bytes without_planted(ByteView verdicts, std::span<const Planted> planted) {
+  Bytes rest;
+  auto next = planted.begin();
+  for (std::uint32_t at = 0; at < verdicts.size(); ++at) {
+    if (next != planted.end() && next->index == at) {
+      ++next;
+    } else {
+      rest.push_back(verdicts[at]);
+    }
+  }
+  return rest;
+}
+
 /// The fastest row of the family on the processor that is not in `not_by` (row ids); the oracle when no other is left.
 /// Errors: internal (no such row), what making it reports.
 Result<std::unique_ptr<kernels::Kernel>> other_cpu_kernel(kernels::Family family, std::span<const std::string> not_by);

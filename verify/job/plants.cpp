@@ -167,16 +167,7 @@ Finding check_plants(const Plants& plants, ByteView answer) {
 
 Result<Bytes> strip_plants(const Plants& plants, ByteView answer) {
   SPARKMILL_ASSIGN(const Bytes verdicts, decode_batch_answer(answer, plants.items));
-  Bytes rest;
-  auto planted = plants.list.begin();
-  for (std::uint32_t at = 0; at < verdicts.size(); ++at) {
-    if (planted != plants.list.end() && planted->index == at) {
-      ++planted;
-    } else {
-      rest.push_back(verdicts[at]);
-    }
-  }
-  return encode_verdict_bits(rest);
+  return encode_verdict_bits(without_planted(verdicts, std::span(plants.list)));
 }
 
 }  // namespace sparkmill::job
