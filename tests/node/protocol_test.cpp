@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Codecs of the node protocol: round trips, and each member missing, ill-typed, too long or out of range.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
 #include "base/hex.h"
+#include "node/protocol/json_reader.h"
 #include "node/protocol/messages.h"
 #include "node/protocol/signing.h"
 
@@ -224,6 +227,32 @@ TEST(Codecs, ErrorAnswers) {
   EXPECT_EQ(error_from_json("", 500).code, Status::internal);
   EXPECT_EQ(error_from_json("{\"code\":\"from_the_future\",\"message\":\"m\",\"hint\":\"\"}", 409).code,
             Status::duplicate);
+}
+
+TEST(Codecs, ListsOfManyObjectsTakeLinearTime) {
+  // With nlohmann's callback a list of 300,000 objects takes minutes.
+  std::string text = "{\"list\":[";
+  for (int i = 0; i < 300'000; ++i) text += "{},";
+  text += "0]}";
+  const auto begin = std::chrono::steady_clock::now();
+  const auto j = parse_object(text, "body", text.size());
+  ASSERT_TRUE(j.ok()) << j.error().message;
+  EXPECT_EQ(j->at("list").size(), 300'001u);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+}
+
+TEST(Codecs, MembersTwiceAndDepth) {
+  EXPECT_TRUE(check_json(R"({"a":{"b":1},"b":[{"a":1},{"a":2}]})", "body", 3));
+  for (const char* twice : {R"({"a":1,"a":2})", R"({"x":[{"a":1,"b":2,"a":3}]})", R"({"a":1,"\u0061":2})"}) {
+    EXPECT_THAT(check_json(twice, "body", 8).error().message, testing::HasSubstr("occurs twice")) << twice;
+  }
+  EXPECT_TRUE(check_json("[[[]]]", "body", 3));
+  EXPECT_THAT(check_json("[[[]]]", "body", 2).error().message, testing::HasSubstr("too deeply"));
+  EXPECT_EQ(check_json(std::string(1'000'000, '['), "body", 64).status(), Status::bad_input);
+  for (const char* none : {"", "{", "{}{}", "nul", "{\"a\":1e999}", "\xff"}) {
+    EXPECT_EQ(check_json(none, "body", 8).status(), Status::bad_input) << none;
+    EXPECT_EQ(parse_object(none, "body", 100).status(), Status::bad_input) << none;
+  }
 }
 
 TEST(Codecs, EveryStatusHasAnHttpStatus) {

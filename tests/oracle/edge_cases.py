@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Edge cases of every scheme, made and answered here in plain Python, run through `sparkmill vectors`.
 
-  edge_cases.py run SPARKMILL [FAMILY...] [--scale N] [--seed N]   each file through every row; fails on any difference
-  edge_cases.py write FOLDER [FAMILY...] [--scale N] [--seed N]    only the files
+  edge_cases.py run SPARKMILL [FAMILY...] [--scale N] [--seed N] [--backend ROW]
+                                                              each file through every row; fails on any difference
+  edge_cases.py write FOLDER [FAMILY...] [--scale N] [--seed N]     only the files
 
 The answers come from the specifications, not from the C++ nor from the other oracles of this folder.
 """
@@ -37,6 +38,7 @@ def main():
     parser.add_argument("families", nargs="*", default=FAMILIES)
     parser.add_argument("--scale", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--backend")
     args = parser.parse_args()
     families = args.families or FAMILIES
     if args.verb == "write":
@@ -45,7 +47,8 @@ def main():
         return 0
     with tempfile.TemporaryDirectory() as folder:
         paths = write(folder, families, args.scale, args.seed)
-        ran = subprocess.run([args.target, "vectors", *map(str, paths)], capture_output=True, text=True)
+        only = ["--backend", args.backend] if args.backend else []
+        ran = subprocess.run([args.target, "vectors", *only, *map(str, paths)], capture_output=True, text=True)
         print(ran.stdout, ran.stderr, sep="")
         if ran.returncode:
             return 1

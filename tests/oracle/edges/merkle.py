@@ -71,11 +71,11 @@ def files(rng, scale):
                       "valid": bare(tree, leaf, steps, root), "why": why})
 
     for tree in LEAF:
-        for n in list(range(1, 20)) + [31, 32, 33, 64, 65, 127, 129][:2 + 5 * (scale > 1)]:
+        for n in list(range(1, 20 if scale > 1 else 10)) + [16, 17, 33, 64, 65, 127, 129][:3 + 4 * (scale > 1)]:
             leaves = [rng.randbytes(32) for _ in range(n)]
             if n > 3 and rng.random() < .3:
                 leaves[1] = leaves[0]  # equal leaves
-            for index in range(n) if n < 12 or scale > 1 else (0, 1, n // 2, n - 2, n - 1):
+            for index in range(n) if n < 6 or scale > 1 else (0, 1, n // 2, n - 2, n - 1):
                 root, steps = build(tree, leaves, index)
                 put(tree, n, index, root, leaves[index], steps, "valid")
                 other = rng.randrange(n)

@@ -395,7 +395,7 @@ def ecdsa_cases(rng, scale, is_der, low_s, sha="SHA-256"):
         for why, sig in weird.items():
             put("DER: " + why, key, sig, msg)
         for at in range(len(good)):
-            for byte in {0, 1, 0x7f, 0x80, 0xff, good[at] ^ 1, (good[at] + 1) % 256}:
+            for byte in {0, 0x80, 0xff, good[at] ^ 1} if scale > 1 or at < 8 else {good[at] ^ 1 << rng.randrange(8)}:
                 put("byte changed", key, good[:at] + bytes([byte]) + good[at + 1:], msg)
             put("byte gone", key, good[:at] + good[at + 1:], msg)
             put("byte twice", key, good[:at] + good[at:at + 1] + good[at:], msg)

@@ -55,6 +55,13 @@ TEST(BytomCodec, RefusesWhatTheReferenceCrashesOn) {
   ASSERT_EQ(version_2[4], 1);  // flag, version, time range, one input, its asset version
   version_2[4] = 2;
   EXPECT_EQ(bytom::decode_transaction(version_2).status(), Status::unsupported);
+  // Bytes that the reference cannot read are an error of decoding, whatever stands before them.
+  Bytes cut = version_2;
+  cut.pop_back();
+  EXPECT_EQ(bytom::decode_transaction(cut).status(), Status::bad_input);
+  Bytes longer = version_2;
+  longer.push_back(0);
+  EXPECT_EQ(bytom::decode_transaction(longer).status(), Status::bad_input);
   EXPECT_EQ(bytom::decode(Bytes(bytom::kMaxBlockBytes + 1)).status(), Status::too_large);
 }
 
