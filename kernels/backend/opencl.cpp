@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -157,6 +158,11 @@ Done Context::reserve(Buffer& buffer, std::size_t bytes) {
   return done();
 }
 
+Done Context::send(Buffer& to, const void* from, std::size_t bytes) {
+  SPARKMILL_TRY(reserve(to, std::max<std::size_t>(bytes, 8)));
+  return write(to, 0, from, bytes);
+}
+
 Done Context::write(Buffer& to, std::size_t offset, const void* from, std::size_t bytes) {
   if (bytes == 0) return done();
   const cl_int code = cl_->write_buffer(queue_, to.memory_, CL_TRUE, offset, bytes, from, 0, nullptr, nullptr);
@@ -236,7 +242,8 @@ Result<cl_program> Context::program(const std::string& source, const std::string
   return program;
 }
 
-Result<Function> Context::function(const std::string& source, const std::string& options, const std::string& name) {
+Result<Function> Context::function(const std::string& source, const std::string& options, const std::string& name,
+                                   std::size_t items) {
   SPARKMILL_ASSIGN(cl_program program, this->program(source, options));
   cl_int code = CL_SUCCESS;
   Function f;
@@ -244,6 +251,10 @@ Result<Function> Context::function(const std::string& source, const std::string&
   if (code != CL_SUCCESS) return error(fmt::format("clCreateKernel({})", name), code);
   f.context_ = shared_from_this();
   f.name_ = name;
+  if (f.max_items() < items)
+    return fail(Status::unsupported, fmt::format("this OpenCL device runs the kernel {} with {} items a group, {} are "
+                                                 "needed",
+                                                 name, f.max_items(), items));
   return f;
 }
 

@@ -96,11 +96,15 @@ class Context : public std::enable_shared_from_this<Context> {
   /// Replaces `buffer` by a larger one when it has less than `bytes`; content is lost.
   Done reserve(Buffer& buffer, std::size_t bytes);
   Done write(Buffer& to, std::size_t offset, const void* from, std::size_t bytes);
+  /// Writes to the start of `to`, which grows when it is too small. No buffer is made empty: drivers refuse those.
+  Done send(Buffer& to, const void* from, std::size_t bytes);
   /// Blocks until everything enqueued before is done.
   Done read(const Buffer& from, std::size_t offset, void* to, std::size_t bytes);
   Done finish();
   /// Builds `source` (or takes it from the program cache) and opens its function `name`.
-  Result<Function> function(const std::string& source, const std::string& options, const std::string& name);
+  /// Error, beside those of the build: unsupported when it cannot have groups of `items`.
+  Result<Function> function(const std::string& source, const std::string& options, const std::string& name,
+                            std::size_t items = 1);
 
  private:
   friend class Buffer;

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 
+#include "base/stop.h"
 #include "kernels/backend/signature_batch.h"
 
 namespace sparkmill::kernels {
@@ -43,6 +45,23 @@ inline Launch next_launch(const SignatureBatch& batch, std::size_t first, std::s
   }
   launch.messages = batch.messages.subspan(offsets[first], offsets[first + launch.count] - offsets[first]);
   return launch;
+}
+
+/// run(launch) for all launches of a batch, one after the other, `size` following their time. Requires a batch that
+/// passed check(). Errors: cancelled between two launches, those of `run`.
+template <class Run>
+Done each_launch(const SignatureBatch& batch, LaunchSize& size, std::uint64_t most_bytes, const StopToken& stop,
+                 Run run) {
+  using Clock = std::chrono::steady_clock;
+  for (std::size_t first = 0; first < batch.count;) {
+    if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+    const Launch launch = next_launch(batch, first, size.items(), most_bytes);
+    const Clock::time_point start = Clock::now();
+    SPARKMILL_TRY(run(launch));
+    size.took(launch.count, std::chrono::duration<double>(Clock::now() - start).count());
+    first += launch.count;
+  }
+  return done();
 }
 
 /// out[0 .. count]: the launch's offsets, from its first message on.

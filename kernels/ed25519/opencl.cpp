@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OpenCL row of `ed25519`: launches of some hundred to some thousand items, cut so that a stop is honoured soon.
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <chrono>
 
 #include "kernels/backend/opencl.h"
 #include "kernels/ed25519/device_batch.h"
@@ -37,11 +34,7 @@ class OpenclKernel final : public Kernel {
   static Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) {
     std::unique_ptr<OpenclKernel> k(new OpenclKernel);
     SPARKMILL_ASSIGN(k->context_, ocl::Context::open(device));
-    SPARKMILL_ASSIGN(k->verify_, k->context_->function(source(), "-cl-std=CL1.2", "verify"));
-    if (k->verify_.max_items() < kItems)
-      return fail(Status::unsupported, fmt::format("this OpenCL device runs the ed25519 kernel with {} items a group, "
-                                                   "{} are needed",
-                                                   k->verify_.max_items(), kItems));
+    SPARKMILL_ASSIGN(k->verify_, k->context_->function(source(), "-cl-std=CL1.2", "verify", kItems));
     const auto table = device_base_table();
     SPARKMILL_ASSIGN(k->base_, k->context_->buffer(table.size() * sizeof(sm_u32)));
     SPARKMILL_TRY(k->context_->write(k->base_, 0, table.data(), table.size() * sizeof(sm_u32)));
@@ -52,15 +45,9 @@ class OpenclKernel final : public Kernel {
   Done verify_vartime(Policy policy, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
                       const StopToken& stop) override {
     SPARKMILL_TRY(check(batch, results));
-    for (std::size_t first = 0; first < batch.count;) {
-      if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-      const Launch launch = next_launch(batch, first, size_.items(), kMessageBytes);
-      const auto start = std::chrono::steady_clock::now();
-      SPARKMILL_TRY(run(device_flags(policy, !results.evidence.empty()), batch, results, launch));
-      size_.took(launch.count, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-      first += launch.count;
-    }
-    return done();
+    return kernels::each_launch(batch, size_, kMessageBytes, stop, [&](const Launch& launch) {
+      return run(device_flags(policy, !results.evidence.empty()), batch, results, launch);
+    });
   }
   std::size_t batch() const override { return std::max<std::size_t>(size_.items(), 4096); }
   std::string row_id() const override { return "ed25519/opencl"; }
@@ -72,10 +59,11 @@ class OpenclKernel final : public Kernel {
            const Launch& launch) {
     const std::size_t n = launch.count;
     launch_offsets(batch, launch, offsets_host_.data());
-    SPARKMILL_TRY(send(keys_, batch.keys.data() + launch.first * kKeyBytes, n * kKeyBytes));
-    SPARKMILL_TRY(send(signatures_, batch.signatures.data() + launch.first * kSignatureBytes, n * kSignatureBytes));
-    SPARKMILL_TRY(send(messages_, launch.messages.data(), launch.messages.size()));
-    SPARKMILL_TRY(send(offsets_, offsets_host_.data(), (n + 1) * sizeof(std::uint64_t)));
+    SPARKMILL_TRY(context_->send(keys_, batch.keys.data() + launch.first * kKeyBytes, n * kKeyBytes));
+    SPARKMILL_TRY(
+        context_->send(signatures_, batch.signatures.data() + launch.first * kSignatureBytes, n * kSignatureBytes));
+    SPARKMILL_TRY(context_->send(messages_, launch.messages.data(), launch.messages.size()));
+    SPARKMILL_TRY(context_->send(offsets_, offsets_host_.data(), (n + 1) * sizeof(std::uint64_t)));
     SPARKMILL_TRY(context_->reserve(valid_, n));
     SPARKMILL_TRY(context_->reserve(evidence_, n * kEvidenceBytes));
     SPARKMILL_TRY(verify_.args(keys_, signatures_, messages_, offsets_, base_, static_cast<cl_uint>(n),
@@ -84,11 +72,6 @@ class OpenclKernel final : public Kernel {
     SPARKMILL_TRY(context_->read(valid_, 0, results.valid.data() + launch.first, n));
     if (results.evidence.empty()) return done();
     return context_->read(evidence_, 0, results.evidence.data() + launch.first * kEvidenceBytes, n * kEvidenceBytes);
-  }
-  /// No buffer is empty: drivers refuse those.
-  Done send(ocl::Buffer& to, const void* from, std::size_t bytes) {
-    SPARKMILL_TRY(context_->reserve(to, std::max<std::size_t>(bytes, 8)));
-    return bytes == 0 ? done() : context_->write(to, 0, from, bytes);
   }
 
   std::shared_ptr<ocl::Context> context_;

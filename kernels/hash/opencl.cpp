@@ -54,12 +54,7 @@ class OpenclKernel final : public Kernel {
       SPARKMILL_ASSIGN(
           ocl::Function made,
           context_->function(source(), fmt::format("-cl-std=CL1.2 -DSM_ALGORITHM={}", device_algorithm(algorithm)),
-                             "hash_messages"));
-      if (made.max_items() < kItems)
-        return fail(Status::unsupported,
-                    fmt::format("this OpenCL device runs the hash kernel with {} items a group, {} "
-                                "are needed",
-                                made.max_items(), kItems));
+                             "hash_messages", kItems));
       f = std::make_unique<ocl::Function>(std::move(made));
     }
     return f.get();
@@ -68,13 +63,11 @@ class OpenclKernel final : public Kernel {
   Done launch(Algorithm algorithm, const Batch& batch, std::span<std::uint8_t> out, const Launch& l) {
     const std::size_t digest = digest_bytes(algorithm);
     SPARKMILL_ASSIGN(ocl::Function * f, function(algorithm));
-    SPARKMILL_TRY(context_->reserve(messages_, std::max<std::size_t>(l.bytes, 1)));
-    SPARKMILL_TRY(context_->reserve(offsets_, (l.count + 1) * 8));
     SPARKMILL_TRY(context_->reserve(digests_, l.count * digest));
     host_offsets_.resize(l.count + 1);
     for (std::size_t i = 0; i <= l.count; ++i) host_offsets_[i] = batch.offsets[l.first + i] - l.base;
-    if (l.bytes != 0) SPARKMILL_TRY(context_->write(messages_, 0, batch.messages.data() + l.base, l.bytes));
-    SPARKMILL_TRY(context_->write(offsets_, 0, host_offsets_.data(), host_offsets_.size() * 8));
+    SPARKMILL_TRY(context_->send(messages_, batch.messages.data() + l.base, l.bytes));
+    SPARKMILL_TRY(context_->send(offsets_, host_offsets_.data(), host_offsets_.size() * 8));
     SPARKMILL_TRY(f->args(messages_, offsets_, static_cast<cl_uint>(l.count), digests_));
     SPARKMILL_TRY(f->launch((l.count + kItems - 1) / kItems, kItems));
     return context_->read(digests_, 0, out.data() + l.first * digest, l.count * digest);

@@ -107,7 +107,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
 
 template <kernels::Isa kIsa, const cpu::Ops& (*kOps)()>
 kernels::Row row(std::string_view isa, int rank) {
-  return {kernels::Family::rsa, kernels::Backend::cpu, isa, rank, 1, probe<kIsa>, make<kIsa, kOps>};
+  return {kernels::Family::rsa, kernels::Backend::cpu, isa, rank, 2, probe<kIsa>, make<kIsa, kOps>};
 }
 
 }  // namespace

@@ -2,10 +2,9 @@
 // The CUDA row of `secp256k1`: two lanes of buffers and streams, so that one launch computes while the next one's items
 // are copied.
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
-#include "kernels/backend/cuda.h"
+#include "kernels/backend/cuda_lanes.h"
 #include "kernels/secp256k1/cuda_launch.h"
 #include "kernels/secp256k1/device_batch.h"
 #include "kernels/secp256k1/rows.h"
@@ -18,17 +17,6 @@ using kernels::Launch;
 constexpr std::size_t kLeast = 8192, kMost = 262144;  // items of a launch
 constexpr std::uint64_t kMessageBytes = 64u << 20;    // of a launch
 
-using Clock = std::chrono::steady_clock;
-
-/// One launch in flight. Host memory is page-locked, so that copies overlap with kernels.
-struct Lane {
-  cu::Stream stream;
-  cu::DeviceBuffer in, messages, scratch, out;
-  cu::PinnedBuffer host_in, host_messages, host_out;
-  Launch launch;  ///< count 0: idle
-  Clock::time_point started;
-};
-
 class CudaKernel final : public Kernel {
  public:
   static Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device& device) {
@@ -40,7 +28,7 @@ class CudaKernel final : public Kernel {
     SPARKMILL_TRY(
         cu::check(cudaMemcpy(k->base_.as<void>(), table.data(), table.size() * sizeof(sm_u32), cudaMemcpyHostToDevice),
                   "cudaMemcpy"));
-    for (Lane& lane : k->lanes_) SPARKMILL_TRY(lane.stream.open());
+    SPARKMILL_TRY(k->lanes_.open());
     return Result<std::unique_ptr<kernels::Kernel>>(std::move(k));
   }
 
@@ -54,7 +42,7 @@ class CudaKernel final : public Kernel {
     SPARKMILL_TRY(check_recover(batch, results, public_keys));
     return run(device_flags(rule, !results.evidence.empty()), batch, {results, public_keys}, stop);
   }
-  std::size_t batch() const override { return 4 * size_.items(); }
+  std::size_t batch() const override { return 4 * lanes_.items(); }
   std::string row_id() const override { return "secp256k1/cuda"; }
 
  private:
@@ -81,29 +69,13 @@ class CudaKernel final : public Kernel {
 
   Done run(sm_u32 flags, const kernels::SignatureBatch& batch, const Out& out, const StopToken& stop) {
     SPARKMILL_TRY(cu::check(cudaSetDevice(ordinal_), "cudaSetDevice"));  // instances may move between threads
-    const Done ran = launches(flags, batch, out, stop);
-    if (!ran) {
-      for (Lane& lane : lanes_) {  // nothing of this batch may be under way when the next one comes
-        (void)lane.stream.wait();
-        lane.launch.count = 0;
-      }
-    }
-    return ran;
-  }
-  Done launches(sm_u32 flags, const kernels::SignatureBatch& batch, const Out& out, const StopToken& stop) {
-    std::size_t turn = 0;
-    for (std::size_t first = 0; first < batch.count; ++turn) {
-      if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-      Lane& lane = lanes_[turn % 2];
-      SPARKMILL_TRY(finish(lane, out));
-      SPARKMILL_TRY(start(lane, flags, batch, out, kernels::next_launch(batch, first, size_.items(), kMessageBytes)));
-      first += lane.launch.count;
-    }
-    SPARKMILL_TRY(finish(lanes_[turn % 2], out));
-    return finish(lanes_[(turn + 1) % 2], out);
+    return lanes_.run(
+        batch, kMessageBytes, stop,
+        [&](cu::Lane& lane, const Launch& launch) { return start(lane, flags, batch, out, launch); },
+        [&](const cu::Lane& lane, const Launch& launch) { take(lane, launch, out); });
   }
 
-  Done start(Lane& lane, sm_u32 flags, const kernels::SignatureBatch& batch, const Out& out, const Launch& launch) {
+  Done start(cu::Lane& lane, sm_u32 flags, const kernels::SignatureBatch& batch, const Out& out, const Launch& launch) {
     const std::size_t n = launch.count;
     const std::size_t key_bytes = sm_k1_key_bytes(flags), signature_bytes = sm_k1_signature_bytes(flags);
     const In in{(n + 1) * sizeof(std::uint64_t), n * key_bytes, n * signature_bytes};
@@ -123,8 +95,7 @@ class CudaKernel final : public Kernel {
     if (!launch.messages.empty())
       std::memcpy(lane.host_messages.as<std::uint8_t>(), launch.messages.data(), launch.messages.size());
     const cudaStream_t stream = lane.stream.handle();
-    lane.launch = launch;
-    lane.started = Clock::now();
+    lane.begin(launch);
     SPARKMILL_TRY(cu::check(cudaMemcpyAsync(lane.in.as<void>(), host, in.all(), cudaMemcpyHostToDevice, stream),
                             "cudaMemcpyAsync of items"));
     SPARKMILL_TRY(cu::check(cudaMemcpyAsync(lane.messages.as<void>(), lane.host_messages.as<void>(),
@@ -149,26 +120,20 @@ class CudaKernel final : public Kernel {
                      "cudaMemcpyAsync of results");
   }
 
-  Done finish(Lane& lane, const Out& out) {
-    const std::size_t n = lane.launch.count;
-    if (n == 0) return done();
-    SPARKMILL_TRY(lane.stream.wait());
-    lane.launch.count = 0;
-    size_.took(n, std::chrono::duration<double>(Clock::now() - lane.started).count());
+  static void take(const cu::Lane& lane, const Launch& launch, const Out& out) {
+    const std::size_t n = launch.count;
     const auto* host = lane.host_out.as<std::uint8_t>();
     const Sizes back = sizes(out, n);
-    const std::size_t first = lane.launch.first;
+    const std::size_t first = launch.first;
     if (back.recovered != 0) std::memcpy(out.public_keys.data() + first * kPublicKeyBytes, host, back.recovered);
     if (back.evidence != 0)
       std::memcpy(out.results.evidence.data() + first * kEvidenceBytes, host + back.recovered, back.evidence);
     std::memcpy(out.results.valid.data() + first, host + back.recovered + back.evidence, n);
-    return done();
   }
 
   int ordinal_ = 0;
-  kernels::LaunchSize size_{kLeast, kLeast, kMost};  // for two launches, from start to results
   cu::DeviceBuffer base_;
-  Lane lanes_[2];
+  cu::Lanes lanes_{kLeast, kMost};
 };
 
 kernels::Probe probe(const kernels::Device& device) { return cu::probe_compute(device, 75, "a signature a thread"); }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OpenCL row of `secp256k1`: launches of some hundred to some thousand items, cut so that a stop is honoured soon.
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <chrono>
 
 #include "kernels/backend/opencl.h"
 #include "kernels/secp256k1/device_batch.h"
@@ -44,16 +41,10 @@ class OpenclKernel final : public Kernel {
     std::unique_ptr<OpenclKernel> k(new OpenclKernel);
     SPARKMILL_ASSIGN(k->context_, ocl::Context::open(device));
     const std::string text = source();
-    SPARKMILL_ASSIGN(k->scalars_, k->context_->function(text, kOptions, "scalars"));
-    SPARKMILL_ASSIGN(k->challenges_, k->context_->function(text, kOptions, "challenges"));
-    SPARKMILL_ASSIGN(k->points_, k->context_->function(text, kOptions, "points"));
-    SPARKMILL_ASSIGN(k->finish_, k->context_->function(text, kOptions, "finish"));
-    for (const ocl::Function* f : {&k->scalars_, &k->challenges_, &k->points_, &k->finish_}) {
-      if (f->max_items() < kItems)
-        return fail(Status::unsupported, fmt::format("this OpenCL device runs a kernel of secp256k1 with {} items a "
-                                                     "group, {} are needed",
-                                                     f->max_items(), kItems));
-    }
+    SPARKMILL_ASSIGN(k->scalars_, k->context_->function(text, kOptions, "scalars", kItems));
+    SPARKMILL_ASSIGN(k->challenges_, k->context_->function(text, kOptions, "challenges", kItems));
+    SPARKMILL_ASSIGN(k->points_, k->context_->function(text, kOptions, "points", kItems));
+    SPARKMILL_ASSIGN(k->finish_, k->context_->function(text, kOptions, "finish", kItems));
     const auto table = device_base_table();
     SPARKMILL_ASSIGN(k->base_, k->context_->buffer(table.size() * sizeof(sm_u32)));
     SPARKMILL_TRY(k->context_->write(k->base_, 0, table.data(), table.size() * sizeof(sm_u32)));
@@ -79,15 +70,8 @@ class OpenclKernel final : public Kernel {
 
   Done run(sm_u32 flags, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
            std::span<std::uint8_t> public_keys, const StopToken& stop) {
-    for (std::size_t first = 0; first < batch.count;) {
-      if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-      const Launch launch = kernels::next_launch(batch, first, size_.items(), kMessageBytes);
-      const auto start = std::chrono::steady_clock::now();
-      SPARKMILL_TRY(run(flags, batch, results, public_keys, launch));
-      size_.took(launch.count, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-      first += launch.count;
-    }
-    return done();
+    return kernels::each_launch(batch, size_, kMessageBytes, stop,
+                                [&](const Launch& launch) { return run(flags, batch, results, public_keys, launch); });
   }
 
   Done run(sm_u32 flags, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
@@ -98,16 +82,17 @@ class OpenclKernel final : public Kernel {
     const std::size_t recovered_bytes = public_keys.empty() ? 0 : n * kPublicKeyBytes;
     const cl_uint count = static_cast<cl_uint>(n), threads = static_cast<cl_uint>(step);
     const cl_uint mode = static_cast<cl_uint>(flags);
-    SPARKMILL_TRY(send(keys_, batch.keys.data() + launch.first * key_bytes, n * key_bytes));
-    SPARKMILL_TRY(send(signatures_, batch.signatures.data() + launch.first * signature_bytes, n * signature_bytes));
-    SPARKMILL_TRY(send(messages_, launch.messages.data(), launch.messages.size()));
+    SPARKMILL_TRY(context_->send(keys_, batch.keys.data() + launch.first * key_bytes, n * key_bytes));
+    SPARKMILL_TRY(
+        context_->send(signatures_, batch.signatures.data() + launch.first * signature_bytes, n * signature_bytes));
+    SPARKMILL_TRY(context_->send(messages_, launch.messages.data(), launch.messages.size()));
     SPARKMILL_TRY(context_->reserve(scratch_, n * SM_K1_SCRATCH_WORDS * sizeof(sm_u32)));
     SPARKMILL_TRY(context_->reserve(valid_, n));
     SPARKMILL_TRY(context_->reserve(evidence_, std::max<std::size_t>(evidence_bytes, 8)));
     SPARKMILL_TRY(context_->reserve(recovered_, std::max<std::size_t>(recovered_bytes, 8)));
     if ((flags & SM_K1_MODE) == SM_K1_BIP340) {
       kernels::launch_offsets(batch, launch, offsets_host_.data());
-      SPARKMILL_TRY(send(offsets_, offsets_host_.data(), (n + 1) * sizeof(std::uint64_t)));
+      SPARKMILL_TRY(context_->send(offsets_, offsets_host_.data(), (n + 1) * sizeof(std::uint64_t)));
       SPARKMILL_TRY(challenges_.args(keys_, signatures_, messages_, offsets_, count, scratch_, valid_));
       SPARKMILL_TRY(challenges_.launch((n + kItems - 1) / kItems, kItems));
     } else {
@@ -126,11 +111,6 @@ class OpenclKernel final : public Kernel {
           context_->read(recovered_, 0, public_keys.data() + launch.first * kPublicKeyBytes, recovered_bytes));
     if (evidence_bytes == 0) return done();
     return context_->read(evidence_, 0, results.evidence.data() + launch.first * kEvidenceBytes, evidence_bytes);
-  }
-  /// No buffer is empty: drivers refuse those.
-  Done send(ocl::Buffer& to, const void* from, std::size_t bytes) {
-    SPARKMILL_TRY(context_->reserve(to, std::max<std::size_t>(bytes, 8)));
-    return bytes == 0 ? done() : context_->write(to, 0, from, bytes);
   }
 
   std::shared_ptr<ocl::Context> context_;
