@@ -6,7 +6,11 @@ function(sparkmill_test name)
   cmake_parse_arguments(T "BESIDE" "TIMEOUT" "LABELS;SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE ${T_LIBS} GTest::gmock GTest::gtest_main)
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)  # test bodies need no speed, their build does
+  # Test bodies need no speed, their build does; those of kernels compute.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(SPARKMILL_CHECKED AND NOT CMAKE_CURRENT_SOURCE_DIR MATCHES "/tests/kernels")
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   target_compile_definitions(${name} PRIVATE SPARKMILL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SPARKMILL_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})
   if(T_TIMEOUT)
