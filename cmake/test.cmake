@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-# sparkmill_test(<name> LABELS <unit|conformance|fuzz|e2e|gpu> SOURCES <files> LIBS <targets> [TIMEOUT s])
+# sparkmill_test(<name> LABELS <unit|conformance|fuzz|e2e|gpu> SOURCES <files> LIBS <targets> [TIMEOUT s] [BESIDE])
+# BESIDE: an end-to-end test that may share the machine with another test; the others run alone.
 # One GoogleTest program, one ctest entry, so that the count of ctest is the count of programs; the cases are in its output.
 function(sparkmill_test name)
-  cmake_parse_arguments(T "" "TIMEOUT" "LABELS;SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(T "BESIDE" "TIMEOUT" "LABELS;SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${T_SOURCES})
   target_link_libraries(${name} PRIVATE ${T_LIBS} GTest::gmock GTest::gtest_main)
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)  # test bodies need no speed, their build does
   target_compile_definitions(${name} PRIVATE SPARKMILL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SPARKMILL_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})
-  if(NOT T_TIMEOUT)
+  if(T_TIMEOUT)
+    set_tests_properties(${name} PROPERTIES COST ${T_TIMEOUT})  # the long ones start first, so that none is left over at the end
+  else()
     set(T_TIMEOUT 120)
   endif()
   if(SPARKMILL_CHECKED OR SPARKMILL_TSAN)
     math(EXPR T_TIMEOUT "${T_TIMEOUT} * 5")
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
-  if("e2e" IN_LIST T_LABELS)
+  if("e2e" IN_LIST T_LABELS AND NOT T_BESIDE)
     set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
   endif()
   if(SPARKMILL_CHECKED)

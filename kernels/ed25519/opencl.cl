@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenCL C 1.2 entry point of `ed25519`; dialect.h and device.h stand before this text. An item verifies one signature.
+// OpenCL C 1.2 entry point of `ed25519`; dialect.h and device*.h stand before this text. An item verifies one signature.
 
 __kernel void verify(__global const uchar* restrict keys, __global const uchar* restrict signatures,
                      __global const uchar* restrict messages, __global const ulong* restrict offsets,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenCL C 1.2 entry points of `secp256k1`; dialect.h, the texts of `hash` and device.h stand before this text. An item
+// OpenCL C 1.2 entry points of `secp256k1`; dialect.h, the texts of `hash` and device*.h stand before this text. An item
 // of `challenges` and `points` is a signature; one of `scalars` and `finish` serves every `step`-th.
 
 __kernel void scalars(__global const uchar* restrict signatures, __global const uchar* restrict digests, uint count,

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "tests/verify/batch_support.h"
@@ -80,6 +81,28 @@ void expect_planted(Chain chain, const Result<PlantedBlob>& made) {
   const Bytes rest = *strip_plants(kept, outcome.answer);
   ASSERT_EQ(rest.size(), 4 + plants.items - plants.list.size());
   EXPECT_TRUE(std::all_of(rest.begin() + 4, rest.end(), [](std::uint8_t v) { return v == 1; }));
+  // All valid without work; evidence of another lease, and of another worker.
+  Bytes all = outcome.answer;
+  std::fill(all.begin() + 4, all.end(), std::uint8_t{1});
+  EXPECT_EQ(check_plants(kept, all).reason, "plant_missed");
+  job::InlineExecutor executor = testing::batch_executor((*work)->family());
+  std::vector<std::uint64_t> leaves(kept.items);
+  std::iota(leaves.begin(), leaves.end(), std::uint64_t{0});
+  const Bytes opening = *(*work)->open(outcome, leaves);
+  EXPECT_TRUE((*work)->check_opening(opening, leaves, outcome.answer, executor)->finding.ok());
+  for (const Binding& other : {Binding{Bytes{9}, {}}, Binding{{}, seed_of("thief")}}) {
+    const auto mine = (*work)->rebind(other);
+    EXPECT_EQ(mine->check_opening(opening, leaves, outcome.answer, executor)->finding.reason, "leaf_mismatch");
+  }
+  // A verdict changed: to valid, to another reason, or from valid.
+  for (const BlockPlant& plant : kept.list) {
+    Bytes lie = outcome.answer;
+    lie[4 + plant.index] = plant.verdict == 4 ? 5 : 4;
+    EXPECT_EQ(check_plants(kept, lie).reason, "plant_reason");
+  }
+  Bytes slander = outcome.answer;
+  *std::find(slander.begin() + 4, slander.end(), std::uint8_t{1}) = 4;
+  EXPECT_EQ((*work)->check_answer(slander).status(), Status::mismatch);
   // Each kind skipped: called valid although all else is true.
   for (const BlockPlantRow& row : block_plant_kinds(chain)) {
     Bytes lie = outcome.answer;

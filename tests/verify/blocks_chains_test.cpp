@@ -314,6 +314,41 @@ TEST(VerifyBlocksEvidence, IsZerosWhereNothingWasComputed) {
   EXPECT_GT(slices[0].units, 3u);
 }
 
+/// A row that has gone wrong: nothing is ever recovered.
+class Blind final : public secp256k1::Kernel {
+ public:
+  explicit Blind(std::unique_ptr<kernels::Kernel> inner) : inner_(std::move(inner)) {}
+  std::string row_id() const override { return inner_->row_id(); }
+  Done verify_vartime(secp256k1::Check, const kernels::SignatureBatch&, const kernels::SignatureResults&,
+                      const StopToken&) override {
+    return fail(Status::internal, "not asked for");
+  }
+  Done recover_vartime(secp256k1::RecoverRule rule, const kernels::SignatureBatch& batch,
+                       const kernels::SignatureResults& results, std::span<std::uint8_t> keys,
+                       const StopToken& stop) override {
+    SPARKMILL_TRY(dynamic_cast<secp256k1::Kernel&>(*inner_).recover_vartime(rule, batch, results, keys, stop));
+    std::fill(results.valid.begin(), results.valid.end(), std::uint8_t{0});
+    return done();
+  }
+
+ private:
+  std::unique_ptr<kernels::Kernel> inner_;
+};
+
+TEST(VerifyBlocksEvidence, AnotherRowLooksAtEveryBadItem) {
+  Sample s(System::bttc, 10);
+  ASSERT_NE(std::find(s.words.begin(), s.words.end(), "valid"), s.words.end());
+  auto best = testing::batch_kernel(kernels::Family::secp256k1);
+  ASSERT_TRUE(best.ok());
+  Blind blind(std::move(*best));
+  std::vector<Bytes> results;
+  for (const Slice& slice : s.work->slice(1000)) results.push_back(*s.work->run(slice, blind, {}));
+  const auto outcome = s.work->assemble(results);
+  ASSERT_TRUE(outcome.ok());
+  EXPECT_EQ(s.work->recheck(*outcome).status(), Status::mismatch);
+  EXPECT_TRUE(s.work->recheck(testing::batch_outcome(*s.work, 1000)).ok());
+}
+
 TEST_P(VerifyBlocksOf, PiecesCombine) {
   Sample s(GetParam());
   const Bytes expected = testing::batch_outcome(*s.work, 1u << 20).answer;

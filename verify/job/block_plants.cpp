@@ -109,6 +109,17 @@ constexpr BlockPlantRow kBttc[] = {
     {Flaw::bttc_span, "span too long, canonical", "bad_range"},
     {Flaw::bttc_padding, "address not padded, canonical", "bad_address_padding"},
     {Flaw::bttc_proposer, "unknown proposer, canonical", "unknown_proposer"},
+    {Flaw::exit_cut, "exit: cut", "bad_payload"},
+    {Flaw::exit_header, "exit: no such checkpoint", "unknown_header"},
+    {Flaw::exit_span, "exit: block outside", "block_out_of_span"},
+    {Flaw::exit_sibling_bit, "exit: bit of the block's path", "bad_block_proof"},
+    {Flaw::exit_leaf, "exit: another leaf", "bad_block_proof"},
+    {Flaw::exit_mask, "exit: branch mask", "bad_branch_mask"},
+    {Flaw::exit_node_bit, "exit: bit of a trie node", "bad_receipt_proof"},
+    {Flaw::exit_receipt_bit, "exit: bit of the receipt", "bad_receipt_proof"},
+    {Flaw::exit_form, "exit: no receipt", "bad_receipt"},
+    {Flaw::exit_log, "exit: no such log", "bad_log_index"},
+    {Flaw::exit_replay, "exit: again", "already_processed"},
 };
 
 constexpr BlockPlantRow kBtn[] = {

@@ -94,6 +94,18 @@ enum class BlockPlantKind : std::uint8_t {
   bttc_span = 123,      ///< canonical: too many blocks
   bttc_padding = 124,   ///< canonical
   bttc_proposer = 125,  ///< canonical: unknown
+  // BTTC, exits
+  exit_cut = 126,
+  exit_header = 127,  ///< no stored checkpoint
+  exit_span = 128,
+  exit_sibling_bit = 129,
+  exit_leaf = 130,  ///< another time of the block
+  exit_mask = 131,
+  exit_node_bit = 132,
+  exit_receipt_bit = 133,
+  exit_form = 134,  ///< proved, but no receipt
+  exit_log = 135,
+  exit_replay = 136,
   // BTN, candidate blocks and equivocations
   btn_header = 150,
   btn_parent_bit = 151,
@@ -188,8 +200,8 @@ struct PlantedBlob {
   Bytes blob;
   BlockPlants plants;
 };
-/// `items` BTTC checkpoints of four drawn validator sets, both policies, both rules. Errors as plant_bytom_blocks;
-/// unsupported in a build without libsecp256k1.
+/// `items` BTTC checkpoints of four drawn validator sets, both policies, both rules; one in six an exit. Errors as
+/// plant_bytom_blocks; unsupported in a build without libsecp256k1.
 Result<PlantedBlob> plant_bttc_items(std::uint32_t items, const Hash32& seed, const StopToken& stop = {});
 /// `items` BTN blocks that are candidates of drawn heights, and equivocations. RSA keys are made once a process.
 Result<PlantedBlob> plant_btn_items(std::uint32_t items, const Hash32& seed, const StopToken& stop = {});

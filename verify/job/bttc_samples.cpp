@@ -5,6 +5,7 @@
 
 #include "kernels/hash/hash.h"
 #include "verify/blocks/bttc/sign.h"
+#include "verify/job/bttc_exits.h"
 #include "verify/job/chain_plants.h"
 #include "verify/job/items.h"
 #include "verify/job/verify_blocks_bttc.h"
@@ -18,6 +19,8 @@ using bttc::Word;
 constexpr std::size_t kSets = 4;
 constexpr std::uint64_t kLeastValidators = 7, kMoreValidators = 12;
 constexpr std::uint64_t kChainId = 199;
+/// One item in so many is an exit.
+constexpr std::uint64_t kExitPer = 6;
 constexpr std::size_t kRootAt = 3 * 32, kWordBytes = 32;
 /// The group order, big-endian.
 constexpr Word kOrder = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -252,17 +255,27 @@ Result<PlantedBlob> plant_bttc_items(std::uint32_t items, const Hash32& seed, co
   Checkpoints samples(Sha256().update("sparkmill/bttc-plants/v1").update(seed).finish(),
                       dynamic_cast<hashes::Kernel&>(*kernel));
   SPARKMILL_TRY(samples.make_sets());
+  BttcExits exits(samples.draw(), dynamic_cast<hashes::Kernel&>(*kernel));
+  BttcItems states = samples.states();
+  const auto exit_state = static_cast<std::uint32_t>(states.states.size());
   std::vector<MadeItem<BttcItem>> made;
-  for (const BlockPlantKind kind : kinds_to_plant(Chain::bttc, block_plants_for(items), samples.draw())) {
-    SPARKMILL_ASSIGN(const BttcCheckpoint c, samples.make(kind, stop));
-    made.push_back({c, kind, 0});
-  }
-  while (made.size() < items) {
+  const auto add = [&](std::optional<BlockPlantKind> flaw, bool exit) -> Done {
     if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-    SPARKMILL_ASSIGN(const BttcCheckpoint c, samples.make(std::nullopt, stop));
-    made.push_back({c, std::nullopt, 1});
+    BttcItem item;
+    if (exit) {
+      SPARKMILL_ASSIGN(item, exits.make(flaw, exit_state, stop));
+    } else {
+      SPARKMILL_ASSIGN(item, samples.make(flaw, stop));
+    }
+    made.push_back({std::move(item), flaw, 1});
+    return done();
+  };
+  for (const BlockPlantKind kind : kinds_to_plant(Chain::bttc, block_plants_for(items), samples.draw())) {
+    SPARKMILL_TRY(add(kind, kind >= Flaw::exit_cut));
   }
-  return plant_items(Chain::bttc, samples.states(), std::move(made), samples.draw(), stop);
+  while (made.size() < items) SPARKMILL_TRY(add(std::nullopt, samples.draw().below(kExitPer) == 0));
+  states.states.emplace_back(exits.state());
+  return plant_items(Chain::bttc, std::move(states), std::move(made), samples.draw(), stop);
 }
 
 }  // namespace sparkmill::job

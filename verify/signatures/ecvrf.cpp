@@ -139,6 +139,14 @@ std::optional<VrfOutput> vrf_verify_vartime(VrfSuite suite, ByteView key, ByteVi
   return sha512({one(suite_byte), one(kHashDomain), Group::encode(Group::times_eight(*gamma)), one(kBack)});
 }
 
+VrfKey vrf_encode_to_curve(VrfSuite suite, ByteView key, ByteView alpha) {
+  return Group::encode(encode_to_curve(suite, key, alpha));
+}
+
+std::array<std::uint8_t, 16> vrf_challenge(VrfSuite suite, std::initializer_list<ByteView> points) {
+  return challenge(suite, points);
+}
+
 VrfKey vrf_public_key(ByteView secret_key) {
   VrfKey key{};
   std::uint8_t secret[crypto_sign_SECRETKEYBYTES];

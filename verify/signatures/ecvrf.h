@@ -29,6 +29,10 @@ using VrfEvidence = std::array<std::uint8_t, 64>;  ///< enc(U) | enc(V)
 std::optional<VrfOutput> vrf_verify_vartime(VrfSuite suite, ByteView key, ByteView proof, ByteView alpha,
                                             VrfEvidence* evidence = nullptr);
 
+/// Parts of a proof, for makers of odd ones: enc(H) of RFC 9381 5.4.1, and the challenge of 5.4.3 over encoded points.
+VrfKey vrf_encode_to_curve(VrfSuite suite, ByteView key, ByteView alpha);
+std::array<std::uint8_t, 16> vrf_challenge(VrfSuite suite, std::initializer_list<ByteView> points);
+
 /// The public key of a 32-byte secret key (RFC 8032 5.1.5).
 VrfKey vrf_public_key(ByteView secret_key);
 /// The one proof of this key for alpha. Errors: bad_argument (secret key not 32 bytes), internal.

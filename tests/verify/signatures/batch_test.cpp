@@ -46,9 +46,9 @@ std::optional<bool> expected(const Form& form, Flaw flaw) {
   const bool caller = form.has_public_keys(), tron = policy == "tron_transaction";
   const bool low_s = caller ? demands_low_s(static_cast<Caller>(form.policy)) : policy.find("low_s") != policy.npos;
   switch (flaw) {
-    case Flaw::torsion_key: return cofactored ? std::optional(true) : std::nullopt;  // k may be a multiple of 8
-    case Flaw::torsion_commitment: return cofactored;
-    case Flaw::small_order_key:
+    case Flaw::torsion_key: return cofactored ? std::optional(true) : std::nullopt;    // k may be a multiple of 8
+    case Flaw::torsion_commitment: return cofactored || form.scheme == Scheme::ecvrf;  // the output is the same
+    case Flaw::small_order_key: return !strict && form.scheme != Scheme::ecvrf;        // validate_key
     case Flaw::neutral_commitment: return !strict;
     case Flaw::odd_key_encoding: return !strict && !canonical;
     case Flaw::odd_point_encoding: return policy == "zip215";

@@ -17,6 +17,12 @@ Number times_base(const Number& n) {
   return out;
 }
 
+Number times(const Number& n, const Number& p) {
+  Number out{};
+  if (crypto_scalarmult_ed25519_noclamp(out.data(), n.data(), p.data()) != 0) out = kNeutral;
+  return out;
+}
+
 Number sum(const Number& p, const Number& q) {
   Number out{};
   (void)crypto_core_ed25519_add(out.data(), p.data(), q.data());  // fails for what is no point

@@ -24,6 +24,8 @@ inline constexpr Number kOddNeutral = {0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 Number reduced(const std::array<std::uint8_t, 64>& wide);
 /// [n]B; the neutral element for 0.
 Number times_base(const Number& n);
+/// [n]P. Requires a point of the prime-order group that is not neutral, and n that is not 0.
+Number times(const Number& n, const Number& p);
 /// Requires points of the curve in canonical form.
 Number sum(const Number& p, const Number& q);
 /// a b + c mod L.
