@@ -24,7 +24,7 @@ constexpr Usage kUsage = {
     "vectors",
     "FILE...",
     "Runs files of known answers through every kernel row of this build and prints a table. Exit 11 "
-    "when an answer is wrong, 13 when a file cannot be read.",
+    "when an answer is wrong, 13 when a file cannot be read, says nothing or the same thing twice.",
     kOwn,
     kMaxFiles,
     false};
