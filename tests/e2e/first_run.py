@@ -40,6 +40,7 @@ check("a second worker on the same folder ends with 10", other.wait(20) == 10, o
 check("it says what to do", "in use by another process" in other.text(), other.text())
 check("it works", worker.says("job ", 20), worker.text())
 worker.until("signatures are shown beside pairs", lambda s: s["items_checked"] >= 4096, 60)
+check("blocks are work, too", worker.says("verify.blocks, ", 150), worker.text())
 worker.interrupt()
 asked = time.monotonic()
 code = worker.wait(15)

@@ -11,8 +11,9 @@
 // Evidence of item i: H(worker_pub | context | T), T = H("sparkmill/block-work/v1" | u8 tag | own[32] | points); Bytom:
 // own is the Tensority hash, zeros without a seed, points those of each signature that its programs asked for, as in
 // verify.batch, by message, key and signature. An item without any computation has T of zeros and no points.
-// Units: Bytom: Tensority hashes; a seed other than that of the asked item before counts for three more; a block for
-// 1/1200 and each of its inputs for 1/600, summed and rounded up. BTTC and BTN: units of verify.batch. Source: DESIGN 6; jobs and proofs 7; "Bytom blocks" 8 to 10.
+// Units: Bytom: Tensority hashes; a seed other than that of the last item with one counts for three more; a block for
+// 1/1200 and each of its inputs for 1/600, summed and rounded up. BTTC and BTN: units of verify.batch. Source: DESIGN
+// 6; jobs and proofs 7; "Bytom blocks" 8 to 10.
 #pragma once
 
 #include <optional>
