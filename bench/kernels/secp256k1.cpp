@@ -6,6 +6,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <map>
+
 #include "bench/kernels/data.h"
 #include "bench/kernels/secp256k1_work.h"
 #include "bench/kernels/signature_rows.h"
@@ -52,6 +54,12 @@ void run_cpu(benchmark::State& state, const Subject& subject, Mode mode, std::si
   run_on_core(state, subject, load_of(work, batch),
               static_cast<double>(batch) * instructions_an_item(subject.row->isa, mode), whole, peers);
 }
+/// Every key `times` times, in turn with a batch of distinct keys.
+void run_repeated(benchmark::State& state, const Subject& subject, Mode mode, std::size_t times) {
+  static std::map<std::pair<Mode, std::size_t>, SecpWork> works;
+  SecpWork& work = works.try_emplace({mode, times}, mode, kBatch, times).first->second;
+  run_repeated_keys(state, subject, load_of(work, kBatch), load_of(shared_work(mode), kBatch));
+}
 void run_device(benchmark::State& state, const Subject& subject, Mode mode) {
   run_on_device(state, subject, load_of(shared_work(mode), kBatch));
 }
@@ -78,6 +86,12 @@ void register_secp256k1(const std::vector<unsigned>& cores) {
       }
     }
     if (subject.row->backend != kernels::Backend::cpu) continue;
+    for (const Mode mode : {Mode::ecdsa, Mode::bip340}) {  // recovery has no keys
+      for (const std::size_t times : {2u, 8u, 64u}) {
+        add_rows(subject.id() + "/" + name(mode) + "/keys:" + std::to_string(times),
+                 [subject, mode, times](benchmark::State& state) { run_repeated(state, subject, mode, times); });
+      }
+    }
     for (const std::size_t batch : {1u, 16u, 128u}) {
       add_rows(subject.id() + "/ecdsa/batch:" + std::to_string(batch),
                [subject, batch](benchmark::State& state) { run_cpu(state, subject, Mode::ecdsa, batch); });

@@ -41,13 +41,15 @@ const char* name(Mode mode) {
   return "?";
 }
 
-SecpWork::SecpWork(Mode mode, std::size_t count)
+SecpWork::SecpWork(Mode mode, std::size_t count, std::size_t times)
     : mode_(mode), valid_(count), evidence_(count * secp256k1::kEvidenceBytes), recovered_(count * 64) {
   // Secrets and nonces are runs of consecutive numbers: one addition each.
   const Group::Point base = Group::point(Group::base());
   const Scalar one = Scalar::one();
   Scalar d = Scalar::reduced({0x123456789, 7, 77, 777}), k = Scalar::reduced({0x987654321, 3, 33, 333});
   Group::Point key = Group::combine_vartime(d.number(), base, {}, base);
+  const Scalar first = d;
+  const Group::Point first_key = key;
   Group::Point nonce = Group::combine_vartime(k.number(), base, {}, base);
   offsets_.push_back(0);
   for (std::size_t i = 0; i < count; ++i) {
@@ -71,10 +73,15 @@ SecpWork::SecpWork(Mode mode, std::size_t count)
     if (wrong(i)) message[20] ^= 1;
     messages_.insert(messages_.end(), message.begin(), message.end());
     offsets_.push_back(messages_.size());
-    key = Group::add(Group::point(q), base);
     nonce = Group::add(Group::point(r), base);
-    d = d + one;
     k = k + one;
+    if ((i + 1) % (count / times) == 0) {
+      d = first;
+      key = first_key;
+    } else {
+      d = d + one;
+      key = Group::add(Group::point(q), base);
+    }
   }
 }
 
@@ -84,15 +91,17 @@ std::size_t SecpWork::key_bytes() const {
 
 Done SecpWork::run(secp256k1::Kernel& kernel, std::size_t count, bool with_evidence) {
   const bool recovers = mode_ == Mode::recover;
-  const kernels::SignatureBatch batch{count, recovers ? ByteView() : ByteView(keys_).first(count * key_bytes()),
-                                      ByteView(signatures_).first(count * signature_bytes()), messages_,
-                                      std::span(offsets_).first(count + 1)};
+  first_ = first_ + 2 * count > valid_.size() ? 0 : first_ + count;
+  const kernels::SignatureBatch batch{
+      count, recovers ? ByteView() : ByteView(keys_).subspan(first_ * key_bytes(), count * key_bytes()),
+      ByteView(signatures_).subspan(first_ * signature_bytes(), count * signature_bytes()), messages_,
+      std::span(offsets_).subspan(first_, count + 1)};
   const kernels::SignatureResults results{
-      std::span(valid_).first(count),
+      std::span(valid_).subspan(first_, count),
       with_evidence ? std::span(evidence_).first(count * secp256k1::kEvidenceBytes) : std::span<std::uint8_t>()};
   if (recovers) {
     return kernel.recover_vartime(secp256k1::RecoverRule::in_range, batch, results,
-                                  std::span(recovered_).first(count * 64), StopToken());
+                                  std::span(recovered_).subspan(first_ * 64, count * 64), StopToken());
   }
   const secp256k1::Check which = mode_ == Mode::ecdsa    ? secp256k1::Check::ecdsa
                                  : mode_ == Mode::bip340 ? secp256k1::Check::bip340
@@ -101,7 +110,7 @@ Done SecpWork::run(secp256k1::Kernel& kernel, std::size_t count, bool with_evide
 }
 
 bool SecpWork::right(std::size_t count) const {
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = first_; i < first_ + count; ++i) {
     if (mode_ == Mode::recover) {
       const auto at = static_cast<std::ptrdiff_t>(i * 64);
       const bool same = std::equal(recovered_.begin() + at, recovered_.begin() + at + 64, keys_.begin() + at);

@@ -12,12 +12,13 @@ enum class Mode { ecdsa, ecdsa_compressed, bip340, recover };
 inline constexpr Mode kModes[] = {Mode::ecdsa, Mode::ecdsa_compressed, Mode::bip340, Mode::recover};
 const char* name(Mode mode);
 
-/// Distinct keys, messages of 32 bytes, one signature in 16 with a wrong message (recovery: then another key comes
-/// out).
+/// Messages of 32 bytes, every key `times` times, spread over the batch; one signature in 16 with a wrong message
+/// (recovery: then another key comes out).
 class SecpWork {
  public:
-  SecpWork(Mode mode, std::size_t count);
+  SecpWork(Mode mode, std::size_t count, std::size_t times = 1);
   static bool wrong(std::size_t i) { return i % 16 == 5; }
+  /// The next `count` items, so that the keys of a small batch are new to the kernel.
   Done run(secp256k1::Kernel& kernel, std::size_t count, bool with_evidence);
   /// Whether the last run of `count` items gave what it must.
   bool right(std::size_t count) const;
@@ -36,6 +37,7 @@ class SecpWork {
   Bytes keys_, signatures_, messages_;  // keys of a recovery: what must come out
   std::vector<std::uint64_t> offsets_;
   Bytes valid_, evidence_, recovered_;
+  std::size_t first_ = 0;  ///< of the last batch
 };
 
 }  // namespace sparkmill::bench

@@ -27,7 +27,16 @@ bool KeyCache::Table::is_of(std::uint8_t its_kind, ByteView its_key) const {
 }
 
 KeyCache::KeyCache(const Plan& plan)
-    : plan_(plan), tags_(kSets * kWays), seen_(kSets * kWays), tables_(plan.tables), tag_of_(kSpan), seen_of_(kSpan) {
+    : plan_(plan),
+      tags_(kSets * kWays),
+      seen_(kSets * kWays),
+      tables_(plan.tables),
+      tag_of_(kSpan),
+      seen_of_(kSpan),
+      table_(kSpan),
+      begin_(plan.tables + 1),
+      plain_(kSpan),
+      known_(kSpan) {
   candidates_.reserve(kSets * kWays);
   lot_.reserve(plan.lot);
   places_.reserve(plan.lot);
@@ -74,6 +83,29 @@ void KeyCache::assign(std::uint8_t kind, ByteView keys, std::size_t key_bytes, s
     const std::uint16_t its = seen_[seen_of_[i]].table;
     if (its != kNone && tables_[its].is_of(kind, keys.subspan(i * key_bytes, key_bytes))) table[i] = its;
   }
+}
+
+KeyCache::Split KeyCache::split(std::uint8_t kind, ByteView keys, std::size_t key_bytes, std::size_t count,
+                                const Make& make) {
+  assign(kind, keys, key_bytes, std::span(table_).first(count), make);
+  std::fill(begin_.begin(), begin_.end(), std::uint16_t{0});
+  std::size_t plain = 0, known = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (table_[i] == kNone) {
+      plain_[plain++] = static_cast<std::uint32_t>(i);
+    } else {
+      ++begin_[table_[i] + 1u];
+      ++known;
+    }
+  }
+  if (known != 0) {
+    for (std::size_t t = 1; t < begin_.size(); ++t) begin_[t] = static_cast<std::uint16_t>(begin_[t] + begin_[t - 1]);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (table_[i] != kNone) known_[begin_[table_[i]]++] = static_cast<std::uint32_t>(i);
+    }
+  }
+  while (plain % plan_.side_by_side != 0 && known != 0) plain_[plain++] = known_[--known];
+  return {std::span(plain_).first(plain), std::span(known_).first(known)};
 }
 
 std::size_t KeyCache::place(std::size_t set) {

@@ -22,9 +22,15 @@ class KeyCache {
   static constexpr std::size_t kSpan = 4096;  ///< keys of one call, at most
   static constexpr std::uint16_t kNone = 0xffff;
   struct Plan {
-    std::size_t tables;  ///< that there is room for
-    std::size_t lot;     ///< tables made at once, for the price of one
-    std::size_t worth;   ///< sights of the keys of a lot that pay for making it
+    std::size_t tables;        ///< that there is room for
+    std::size_t lot;           ///< tables made at once, for the price of one
+    std::size_t worth;         ///< sights of the keys of a lot that pay for making it
+    std::size_t side_by_side;  ///< items that a kernel works together, padded where there are fewer
+  };
+  /// Items by what becomes of them: numbers of keys. Known ones stand by their tables, so that neighbours read the same
+  /// lines of the cache.
+  struct Split {
+    std::span<const std::uint32_t> plain, known;
   };
   /// Makes the tables `tables[k]` of the keys `keys[k]`; as many as a lot, or fewer.
   using Make = std::function<void(std::span<const ByteView> keys, std::span<const std::uint16_t> tables)>;
@@ -34,6 +40,10 @@ class KeyCache {
   /// `key_bytes` <= 64 each.
   void assign(std::uint8_t kind, ByteView keys, std::size_t key_bytes, std::span<std::uint16_t> table,
               const Make& make);
+  /// assign(), with table_of() for the known ones until the next call. A few of the known ones are given as plain where
+  /// plain ones would else be padded. Requires count <= kSpan.
+  Split split(std::uint8_t kind, ByteView keys, std::size_t key_bytes, std::size_t count, const Make& make);
+  std::uint16_t table_of(std::size_t item) const { return table_[item]; }
 
  private:
   static constexpr std::size_t kWays = 8, kSets = 128;
@@ -70,6 +80,8 @@ class KeyCache {
   std::vector<std::uint64_t> tag_of_;   // of each item of the call
   std::vector<std::uint16_t> seen_of_;  // kNone: it found no place
   std::vector<Candidate> candidates_;
+  std::vector<std::uint16_t> table_, begin_;
+  std::vector<std::uint32_t> plain_, known_;
   std::vector<ByteView> lot_;
   std::vector<std::uint16_t> places_;
 };

@@ -2,7 +2,6 @@
 // The CPU rows: a batch cut into chunks, hashes, scalars and verdicts around the inner functions of one ISA. Compiled
 // for the baseline; only what cpu_ops.h lists runs with wider instructions.
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <new>
 
@@ -33,7 +32,7 @@ class CpuKernel final : public Kernel {
         workspace_(cpu::allocate(ops.workspace_bytes)),
         memory_(cpu::allocate(sizeof(Memory))),
         key_tables_(cpu::reserve(kKeyTables * ops.key_table_bytes)),
-        cache_({kKeyTables, ops.lanes, kWorthALane * ops.lanes}) {}
+        cache_({kKeyTables, ops.lanes, kWorthALane * ops.lanes, ops.side_by_side}) {}
 
   Done verify_vartime(Policy policy, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
                       const StopToken& stop) override {
@@ -41,7 +40,11 @@ class CpuKernel final : public Kernel {
     for (std::size_t first = 0; first < batch.count; first += kernels::KeyCache::kSpan) {
       if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
       const std::size_t count = std::min(kernels::KeyCache::kSpan, batch.count - first);
-      const Sorted items = sorted(batch, first, count);
+      const kernels::KeyCache::Split items =
+          cache_.split(0, batch.keys.subspan(first * kKeyBytes, count * kKeyBytes), kKeyBytes, count,
+                       [this](std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
+                         make_key_tables(keys, tables);
+                       });
       for (const bool known : {false, true}) {
         const std::span<const std::uint32_t> list = known ? items.known : items.plain;
         for (std::size_t at = 0; at < list.size(); at += cpu::kChunk) {
@@ -62,13 +65,7 @@ class CpuKernel final : public Kernel {
     cpu::Chunk chunk;
     cpu::HashJob jobs[cpu::kChunk];
     bool s_in_range[cpu::kChunk];
-    std::uint16_t table[kernels::KeyCache::kSpan];
-    std::uint32_t plain[kernels::KeyCache::kSpan], known[kernels::KeyCache::kSpan];
     bool key_good[kKeyTables];  ///< the key of the table is a point
-  };
-  /// Items of a span by the ladder they climb.
-  struct Sorted {
-    std::span<const std::uint32_t> plain, known;
   };
 
   Memory& memory() { return *static_cast<Memory*>(memory_.get()); }
@@ -76,32 +73,6 @@ class CpuKernel final : public Kernel {
     return static_cast<std::uint64_t*>(key_tables_.get()) + number * (ops_.key_table_bytes / sizeof(std::uint64_t));
   }
 
-  Sorted sorted(const kernels::SignatureBatch& batch, std::size_t first, std::size_t count) {
-    Memory& m = memory();
-    cache_.assign(0, batch.keys.subspan(first * kKeyBytes, count * kKeyBytes), kKeyBytes, std::span(m.table, count),
-                  [this](std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
-                    make_key_tables(keys, tables);
-                  });
-    // Known ones by their tables, so that neighbours read the same lines of the cache.
-    std::array<std::uint16_t, kKeyTables + 1> begin{};
-    std::size_t plain = 0, known = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      if (m.table[i] == kernels::KeyCache::kNone) {
-        m.plain[plain++] = static_cast<std::uint32_t>(i);
-      } else {
-        ++begin[m.table[i] + 1u];
-        ++known;
-      }
-    }
-    for (std::size_t t = 1; known != 0 && t <= kKeyTables; ++t)
-      begin[t] = static_cast<std::uint16_t>(begin[t] + begin[t - 1]);
-    for (std::size_t i = 0; known != 0 && i < count; ++i) {
-      if (m.table[i] != kernels::KeyCache::kNone) m.known[begin[m.table[i]]++] = static_cast<std::uint32_t>(i);
-    }
-    // Lanes that would climb with padding take known keys along.
-    while (plain % ops_.side_by_side != 0 && known != 0) m.plain[plain++] = m.known[--known];
-    return {{m.plain, plain}, {m.known, known}};
-  }
   void make_key_tables(std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
     Memory& m = memory();
     std::uint64_t* to[cpu::kChunk];
@@ -149,7 +120,7 @@ class CpuKernel final : public Kernel {
     if (known) {
       const std::size_t padded = (count + ops_.side_by_side - 1) / ops_.side_by_side * ops_.side_by_side;
       for (std::size_t i = 0; i < padded; ++i) {
-        const std::uint16_t table = m.table[items[std::min(i, count - 1)]];
+        const std::uint16_t table = cache_.table_of(items[std::min(i, count - 1)]);
         m.chunk.key_table[i] = key_table(table);
         m.chunk.a_decoded[i] = m.key_good[table] ? 1 : 0;
       }

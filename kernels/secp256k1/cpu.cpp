@@ -5,9 +5,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <optional>
 
 #include "base/hash.h"
 #include "kernels/backend/cpu.h"
+#include "kernels/backend/key_cache.h"
 #include "kernels/hash/behind_block.h"
 #include "kernels/secp256k1/reference.h"
 #include "kernels/secp256k1/rows.h"
@@ -20,13 +22,21 @@ struct Free {
   void operator()(void* p) const { std::free(p); }
 };
 
-std::unique_ptr<void, Free> allocate(std::size_t bytes) {
+/// Not written, so that pages come when they are used.
+std::unique_ptr<void, Free> reserve(std::size_t bytes) {
   constexpr std::size_t kPage = 4096;
   std::unique_ptr<void, Free> p(std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage));
   if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+std::unique_ptr<void, Free> allocate(std::size_t bytes) {
+  auto p = reserve(bytes);
   std::memset(p.get(), 0, bytes);
   return p;
 }
+
+constexpr std::size_t kKeyTables = 256;  ///< of 8 KiB each
+constexpr std::size_t kWorthALane = 10;  ///< a table costs what eight items of a known key save (README)
 
 constexpr Words4 kBaseX = {0x59f2815b16f81798, 0x029bfcdb2dce28d9, 0x55a06295ce870b07, 0x79be667ef9dcbbac};
 constexpr Words4 kOne = {1, 0, 0, 0};
@@ -46,40 +56,26 @@ class CpuKernel final : public Kernel {
         challenges_(hash, challenge_tags()),
         base_table_(cpu::base_table()),
         workspace_(allocate(ops.workspace_bytes)),
-        memory_(allocate(sizeof(Memory))) {}
+        memory_(allocate(sizeof(Memory))),
+        key_tables_(reserve(kKeyTables * cpu::kKeyTableWords * sizeof(std::uint64_t))),
+        cache_({kKeyTables, ops.lanes, kWorthALane * ops.lanes, ops.lanes}) {}
 
   Done verify_vartime(Check which, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
                       const StopToken& stop) override {
     SPARKMILL_TRY(check(which, batch, results));
-    const bool wanted = !results.evidence.empty();
-    const std::size_t bytes = key_bytes(which);
-    for (std::size_t first = 0; first < batch.count; first += cpu::kChunk) {
+    for (std::size_t first = 0; first < batch.count; first += kernels::KeyCache::kSpan) {
       if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
-      const std::size_t count = std::min(cpu::kChunk, batch.count - first);
-      start(count, which != Check::ecdsa, which != Check::bip340, wanted);
-      for (std::size_t i = 0; i < count; ++i) {
-        memory().input[i] = read(which, batch.key(first + i, bytes), batch.signature(first + i, kSignatureBytes),
-                                 batch.message(first + i));
-      }
-      if (which == Check::bip340) {
-        hash_challenges(batch, first, count);
-        for (std::size_t i = 0; i < count; ++i) put_scalars(i, memory().input[i].s, memory().input[i].z);
-      } else {
-        put_quotients(count, false);
-      }
-      ops_.run(memory().chunk, base_table_, workspace_.get());
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t at = first + i;
-        std::uint8_t* evidence = wanted ? results.evidence.data() + at * kEvidenceBytes : nullptr;
-        if (finish(i, evidence)) {
-          results.valid[at] = holds(which, i) ? 1 : 0;
-        } else if (memory().input[i].taken && memory().chunk.decoded[i] != 0) {
-          const reference::Answer answer = reference::verify_vartime(
-              which, batch.key(at, bytes), batch.signature(at, kSignatureBytes), batch.message(at), wanted);
-          results.valid[at] = answer.valid ? 1 : 0;
-          if (wanted) std::copy(answer.evidence.begin(), answer.evidence.end(), evidence);
-        } else {
-          results.valid[at] = 0;
+      const std::size_t count = std::min(kernels::KeyCache::kSpan, batch.count - first), bytes = key_bytes(which);
+      const kernels::KeyCache::Split items =
+          cache_.split(static_cast<std::uint8_t>(which), batch.keys.subspan(first * bytes, count * bytes), bytes, count,
+                       [this, which](std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
+                         make_key_tables(which, keys, tables);
+                       });
+      for (const bool known : {false, true}) {
+        const std::span<const std::uint32_t> list = known ? items.known : items.plain;
+        for (std::size_t at = 0; at < list.size(); at += cpu::kChunk) {
+          if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
+          run_chunk(which, batch, results, first, list.subspan(at, std::min(cpu::kChunk, list.size() - at)), known);
         }
       }
     }
@@ -128,8 +124,76 @@ class CpuKernel final : public Kernel {
     cpu::Chunk chunk;
     Input input[cpu::kChunk];
     Scalar inverse[cpu::kChunk], prefix[cpu::kChunk];
+    bool key_good[kKeyTables];  ///< the key of the table is a point
     hashes::cpu::BehindBlock challenge[cpu::kChunk];
   };
+  std::uint64_t* key_table(std::size_t number) {
+    return static_cast<std::uint64_t*>(key_tables_.get()) + number * cpu::kKeyTableWords;
+  }
+
+  void make_key_tables(Check which, std::span<const ByteView> keys, std::span<const std::uint16_t> tables) {
+    Memory& m = memory();
+    std::uint64_t* to[cpu::kChunk];
+    m.chunk.compressed = which != Check::ecdsa;
+    for (std::size_t l = 0; l < ops_.lanes; ++l) {
+      const std::size_t k = l < keys.size() ? l : 0;
+      to[l] = key_table(tables[k]);
+      const Input key = read_key(which, keys[k]).value_or(refused());
+      for (std::size_t w = 0; w < 4; ++w) {
+        m.chunk.key[w][l] = key.x[w];
+        m.chunk.key[4 + w][l] = key.y[w];
+      }
+      m.chunk.key_odd[l] = key.odd;
+    }
+    ops_.make_key_tables(m.chunk, to, workspace_.get());
+    for (std::size_t k = 0; k < keys.size(); ++k) m.key_good[tables[k]] = m.chunk.decoded[k] != 0;
+  }
+
+  void run_chunk(Check which, const kernels::SignatureBatch& batch, const kernels::SignatureResults& results,
+                 std::size_t first, std::span<const std::uint32_t> items, bool known) {
+    Memory& m = memory();
+    const bool wanted = !results.evidence.empty();
+    const std::size_t bytes = key_bytes(which), count = items.size();
+    start(count, which != Check::ecdsa, which != Check::bip340, wanted);
+    m.chunk.known = known;
+    if (known) {
+      const std::size_t padded = (count + ops_.lanes - 1) / ops_.lanes * ops_.lanes;
+      for (std::size_t i = 0; i < padded; ++i) {
+        const std::uint32_t item = items[std::min(i, count - 1)];
+        m.chunk.key_table[i] = key_table(cache_.table_of(item));
+        m.chunk.decoded[i] = m.key_good[cache_.table_of(item)] ? 1 : 0;
+        // These lie apart.
+        __builtin_prefetch(batch.signatures.data() + (first + item) * kSignatureBytes);
+        __builtin_prefetch(batch.keys.data() + (first + item) * bytes);
+        __builtin_prefetch(batch.messages.data() + batch.message_offsets[first + item]);
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = first + items[i];
+      m.input[i] = read(which, batch.key(at, bytes), batch.signature(at, kSignatureBytes), batch.message(at));
+    }
+    if (which == Check::bip340) {
+      hash_challenges(batch, first, items);
+      for (std::size_t i = 0; i < count; ++i) put_scalars(i, m.input[i].s, m.input[i].z);
+    } else {
+      put_quotients(count, false);
+    }
+    ops_.run(m.chunk, base_table_, workspace_.get());
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = first + items[i];
+      std::uint8_t* evidence = wanted ? results.evidence.data() + at * kEvidenceBytes : nullptr;
+      if (finish(i, evidence)) {
+        results.valid[at] = holds(which, i) ? 1 : 0;
+      } else if (m.input[i].taken && m.chunk.decoded[i] != 0) {
+        const reference::Answer answer = reference::verify_vartime(
+            which, batch.key(at, bytes), batch.signature(at, kSignatureBytes), batch.message(at), wanted);
+        results.valid[at] = answer.valid ? 1 : 0;
+        if (wanted) std::copy(answer.evidence.begin(), answer.evidence.end(), evidence);
+      } else {
+        results.valid[at] = 0;
+      }
+    }
+  }
   Memory& memory() { return *static_cast<Memory*>(memory_.get()); }
 
   static Words4 column(const std::uint64_t (*w)[cpu::kChunk], std::size_t i) {
@@ -138,25 +202,34 @@ class CpuKernel final : public Kernel {
   static bool in_range(const Words4& n) { return !is_zero(n) && less(n, ModN::kModulus); }
   static Input refused() { return {false, kBaseX, {}, 0, kOne, kOne, kOne}; }
 
-  /// For bip340 without the challenge.
-  static Input read(Check which, ByteView key, ByteView signature, ByteView message) {
-    Input in{true, {}, {}, 0, from_big_endian(signature.data()), from_big_endian(signature.data() + 32), {}};
-    const std::uint8_t* x = key.data() + (which == Check::ecdsa_compressed ? 1 : 0);
-    in.x = from_big_endian(x);
-    if (!less(in.x, ModP::kModulus)) return refused();
+  /// x, and y or its parity, of the point that counts; nothing where no encoding has these bytes.
+  static std::optional<Input> read_key(Check which, ByteView key) {
+    Input in{true, {}, {}, 0, {}, {}, {}};
+    in.x = from_big_endian(key.data() + (which == Check::ecdsa_compressed ? 1 : 0));
+    if (!less(in.x, ModP::kModulus)) return std::nullopt;
     if (which == Check::bip340) {
-      if (!less(in.r, ModP::kModulus) || !less(in.s, ModN::kModulus)) return refused();
       in.odd = 1;  // the negative of the key
-      return in;   // z is the challenge, made for all together
-    }
-    if (!in_range(in.r) || !in_range(in.s)) return refused();
-    if (which == Check::ecdsa) {
+    } else if (which == Check::ecdsa) {
       in.y = from_big_endian(key.data() + 32);
-      if (!less(in.y, ModP::kModulus)) return refused();
+      if (!less(in.y, ModP::kModulus)) return std::nullopt;
     } else {
-      if (key[0] != 2 && key[0] != 3) return refused();
+      if (key[0] != 2 && key[0] != 3) return std::nullopt;
       in.odd = key[0] & 1;
     }
+    return in;
+  }
+  /// For bip340 without the challenge.
+  static Input read(Check which, ByteView key, ByteView signature, ByteView message) {
+    const auto its_key = read_key(which, key);
+    if (!its_key) return refused();
+    Input in = *its_key;
+    in.r = from_big_endian(signature.data());
+    in.s = from_big_endian(signature.data() + 32);
+    if (which == Check::bip340) {
+      if (!less(in.r, ModP::kModulus) || !less(in.s, ModN::kModulus)) return refused();
+      return in;  // z is the challenge, made for all together
+    }
+    if (!in_range(in.r) || !in_range(in.s)) return refused();
     in.z = from_big_endian(message.data());
     return in;
   }
@@ -183,15 +256,16 @@ class CpuKernel final : public Kernel {
     block.insert(block.end(), tag.begin(), tag.end());
     return block;
   }
-  void hash_challenges(const kernels::SignatureBatch& batch, std::size_t first, std::size_t count) {
+  void hash_challenges(const kernels::SignatureBatch& batch, std::size_t first, std::span<const std::uint32_t> items) {
     Memory& m = memory();
-    for (std::size_t i = 0; i < count; ++i) {
-      std::memcpy(m.challenge[i].head, batch.signature(first + i, kSignatureBytes).data(), 32);
-      std::memcpy(m.challenge[i].head + 32, batch.key(first + i, kXOnlyKeyBytes).data(), 32);
-      m.challenge[i].tail = batch.message(first + i);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const std::size_t at = first + items[i];
+      std::memcpy(m.challenge[i].head, batch.signature(at, kSignatureBytes).data(), 32);
+      std::memcpy(m.challenge[i].head + 32, batch.key(at, kXOnlyKeyBytes).data(), 32);
+      m.challenge[i].tail = batch.message(at);
     }
-    challenges_.run(std::span(m.challenge, count));
-    for (std::size_t i = 0; i < count; ++i) {
+    challenges_.run(std::span(m.challenge, items.size()));
+    for (std::size_t i = 0; i < items.size(); ++i) {
       if (m.input[i].taken) m.input[i].z = Scalar::reduced(from_big_endian(m.challenge[i].digest.data())).number();
     }
   }
@@ -202,6 +276,7 @@ class CpuKernel final : public Kernel {
     c.compressed = compressed;
     c.compare = compare;
     c.evidence = evidence;
+    c.known = false;
     for (auto& digits : c.q) std::memset(digits.negative, 0, sizeof digits.negative);
     for (auto& digits : c.g) std::memset(digits.negative, 0, sizeof digits.negative);
     std::memset(c.low_q.negative, 0, sizeof c.low_q.negative);
@@ -267,7 +342,8 @@ class CpuKernel final : public Kernel {
   const cpu::Ops& ops_;
   const hashes::cpu::BehindBlockHasher challenges_;
   const std::uint64_t* base_table_;
-  std::unique_ptr<void, Free> workspace_, memory_;
+  std::unique_ptr<void, Free> workspace_, memory_, key_tables_;
+  kernels::KeyCache cache_;
 };
 
 template <kernels::Isa kIsa>
@@ -292,7 +368,7 @@ Result<std::unique_ptr<kernels::Kernel>> make(const kernels::Device&) {
 
 template <kernels::Isa kIsa, const cpu::Ops& (*kOps)()>
 kernels::Row row(std::string_view isa, int rank) {
-  return {kernels::Family::secp256k1, kernels::Backend::cpu, isa, rank, 1, probe<kIsa>, make<kIsa, kOps>};
+  return {kernels::Family::secp256k1, kernels::Backend::cpu, isa, rank, 2, probe<kIsa>, make<kIsa, kOps>};
 }
 
 }  // namespace

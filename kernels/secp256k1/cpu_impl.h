@@ -44,6 +44,7 @@ struct Lanes {
     Point sum[kGroups], pause[kGroups];
     Fe prefix[2 * kGroups];
     Fe entry_x[kRowsQ], entry_y[kRowsQ], ratio[kRowsQ];
+    Point base[kTableQ];
   };
 
   /// body(side) for each side. A loop that the compiler cannot unroll: twice the code would overflow the cache of
@@ -216,7 +217,22 @@ struct Lanes {
     const std::uint16_t* at = d.row + (group * kDigits + digit) * kLanes;
     for (std::size_t l = 0; l < kLanes; ++l) rows[l] = table + l * stride + at[l] * kRowWords;
   }
+  template <std::size_t kDigits>
+  static SM_INLINE void find_rows(const Digits<kDigits>& d, std::size_t group, std::size_t digit,
+                                  const std::uint64_t* const* table, std::size_t offset, const std::uint64_t** rows) {
+    const std::uint16_t* at = d.row + (group * kDigits + digit) * kLanes;
+    for (std::size_t l = 0; l < kLanes; ++l) rows[l] = table[l] + offset + at[l] * kRowWords;
+  }
   static constexpr std::size_t kStrideQ = kRowsTableQ * kRowWords;
+  /// The points of the rows, or their negatives in the lanes of `negative`.
+  static void set(Point& p, const std::uint64_t* const* rows, Mask negative) {
+    each([&](std::size_t s) {
+      One& y = p.y.side[s];
+      F::get_rows(rows + kWidth * s, p.x.side[s], y);
+      y = F::select(part(negative, s), negated(y), y);
+      p.z.side[s] = F::constant(kOne);
+    });
+  }
 
   /// `half`: 1 for lambda Q.
   template <std::size_t kDigits>
@@ -228,11 +244,11 @@ struct Lanes {
   }
   /// `half`: 1 for lambda G, 2 for the rows of low digits.
   template <std::size_t kDigits>
-  static SM_INLINE void add_g(Point& p, const Fe& shared_z, const std::uint64_t* base_table, const Digits<kDigits>& d,
+  static SM_INLINE void add_g(Point& p, const Fe* shared_z, const std::uint64_t* base_table, const Digits<kDigits>& d,
                               std::size_t half, std::size_t group, std::size_t digit) {
     const std::uint64_t* rows[kLanes];
     find_rows(d, group, digit, base_table + half * kRowsG * kRowWords, 0, rows);
-    add_rows(p, &shared_z, rows, sign(d, group, digit));
+    add_rows(p, shared_z, rows, sign(d, group, digit));
   }
 
   static void put_rows(Workspace& w, std::size_t row, std::size_t side, const One& x, const One& y) {
@@ -326,13 +342,7 @@ struct Lanes {
     {
       const std::uint64_t* rows[kLanes];
       find_rows(chunk.q[0], group, kDigitsQ - 1, w.table[0][0], kStrideQ, rows);
-      const Mask negative = sign(chunk.q[0], group, kDigitsQ - 1);
-      each([&](std::size_t s) {
-        One& y = p.y.side[s];
-        F::get_rows(rows + kWidth * s, p.x.side[s], y);
-        y = F::select(part(negative, s), negated(y), y);
-        p.z.side[s] = F::constant(kOne);
-      });
+      set(p, rows, sign(chunk.q[0], group, kDigitsQ - 1));
     }
     for (std::size_t i = kDigitsQ; i-- > 0;) {
       if (i != kDigitsQ - 1) {
@@ -342,34 +352,110 @@ struct Lanes {
       add_q(p, w, chunk.q[1], 1, group, i);
       if (i % (kWindowG / kWindowQ) != 0) continue;
       for (std::size_t half = 0; half < 2; ++half)
-        add_g(p, shared_z, base_table, chunk.g[half], half, group, i / (kWindowG / kWindowQ));
+        add_g(p, &shared_z, base_table, chunk.g[half], half, group, i / (kWindowG / kWindowQ));
     }
     if (chunk.evidence) {
       w.pause[group] = p;
       multiply(w.pause[group].z, p.z, shared_z);
-      lower(p, w, group, chunk, base_table, shared_z);
+      const std::uint64_t* q[kLanes];
+      for (std::size_t l = 0; l < kLanes; ++l) q[l] = w.table[l][0];
+      lower(p, group, chunk, q, base_table, &shared_z);
     }
     w.sum[group] = p;
     multiply(w.sum[group].z, p.z, shared_z);
   }
-  /// 2^16 p + [u1 mod 2^16]G + [u2 mod 2^16]Q.
-  static void lower(Point& p, const Workspace& w, std::size_t group, const Chunk& chunk,
-                    const std::uint64_t* base_table, const Fe& shared_z) {
+  /// 2^16 p + [u1 mod 2^16]G + [u2 mod 2^16]Q. `q`: each lane's rows of Q; `shared_z`: what its Z is multiplied by for
+  /// G, nullptr for 1.
+  static void lower(Point& p, std::size_t group, const Chunk& chunk, const std::uint64_t* const* q,
+                    const std::uint64_t* base_table, const Fe* shared_z) {
+    const std::uint64_t* rows[kLanes];
     unsigned weight = kLowBits;
     for (std::size_t i = kLowDigitsQ; i-- > 1;) {
       double_point(p, static_cast<int>(weight - kLowWeightQ[i]));
       weight = kLowWeightQ[i];
-      add_q(p, w, chunk.low_q, 0, group, i);
+      find_rows(chunk.low_q, group, i, q, 0, rows);
+      add_rows(p, nullptr, rows, sign(chunk.low_q, group, i));
     }
     double_point(p, static_cast<int>(weight));
     const Point before = p;
     const Mask none = static_cast<Mask>(chunk.low_none[group]);
-    add_q(p, w, chunk.low_q, 0, group, 0);
+    find_rows(chunk.low_q, group, 0, q, 0, rows);
+    add_rows(p, nullptr, rows, sign(chunk.low_q, group, 0));
     select(p.x, none, before.x, p.x);
     select(p.y, none, before.y, p.y);
     select(p.z, none, before.z, p.z);
     add_g(p, shared_z, base_table, chunk.low_g, 0, group, 0);
     add_g(p, shared_z, base_table, chunk.low_g, 2, group, 1);
+  }
+  /// The ladder of keys with tables of their own, whose points have Z = 1. The digits of the last row end early.
+  static void known_ladder(Workspace& w, std::size_t group, const Chunk& chunk, const std::uint64_t* base_table) {
+    const std::uint64_t *rows[kLanes], *const *keys = chunk.key_table + group * kLanes;
+    const auto offset = [](std::size_t half, std::size_t row) {
+      return (first_row(row, kRowsQ, kRowsTableQ) + half * kRowsQ) * kRowWords;
+    };
+    static_assert(kWindowG % kWindowQ == 0 && (kTurnsG - 1) * kWindowG == (kTurnsQ - 1) * kWindowQ);
+    Point p;
+    find_rows(chunk.q[0], group, kTurnsQ - 1, keys, 0, rows);
+    set(p, rows, sign(chunk.q[0], group, kTurnsQ - 1));
+    for (std::size_t turn = kTurnsQ; turn-- > 0;) {
+      if (turn != kTurnsQ - 1) double_point(p, kWindowQ);
+      for (std::size_t row = 0, digit = turn; digit < kDigitsQ; ++row, digit += kTurnsQ) {
+        for (std::size_t half = 0; half < 2; ++half) {
+          if (digit == kTurnsQ - 1 && half == 0) continue;  // where the sum starts
+          find_rows(chunk.q[half], group, digit, keys, offset(half, row), rows);
+          add_rows(p, nullptr, rows, sign(chunk.q[half], group, digit));
+        }
+      }
+      if (turn % (kWindowG / kWindowQ) != 0) continue;
+      for (std::size_t row = 0, digit = turn / (kWindowG / kWindowQ); digit < kDigitsG; ++row, digit += kTurnsG) {
+        for (std::size_t half = 0; half < 2; ++half)
+          add_g(p, nullptr, base_table + first_row(row, kRowsG, kRowsTableG) * kRowWords, chunk.g[half], half, group,
+                digit);
+      }
+    }
+    if (chunk.evidence) {
+      w.pause[group] = p;
+      lower(p, group, chunk, keys, base_table, nullptr);
+    }
+    w.sum[group] = p;
+  }
+  static void make_key_tables(Chunk& chunk, std::uint64_t* const* table, void* workspace) {
+    auto& w = *static_cast<Workspace*>(workspace);
+    Fe x, y;
+    decode(chunk, 0, x, y);
+    Point p = {x, y, constant(kOne)};
+    for (std::size_t row = 0; row < kTableQ; ++row) {
+      w.base[row] = p;
+      if (row + 1 < kTableQ) double_point(p, kTurnsQ * kWindowQ);
+    }
+    for (std::size_t row = 0; row < kTableQ; ++row) {
+      // The row's point affine, its multiples over a Z that they share, and these affine. A key comes here once in a
+      // long while: inversions are not shared.
+      Fe inverse = w.base[row].z, shared_z;
+      if (row != 0) invert(inverse);
+      scale(w.base[row].x, w.base[row].y, inverse);
+      make_table(w, w.base[row].x, w.base[row].y, shared_z);
+      invert(shared_z);
+      for (std::size_t k = 0; k < (row == 0 ? kRowsTableQ : 2 * kRowsQ); ++k) {
+        const std::uint64_t* from[kLanes];
+        std::uint64_t* to[kLanes];
+        for (std::size_t l = 0; l < kLanes; ++l) {
+          from[l] = w.table[l][k];
+          to[l] = table[l] + (first_row(row, kRowsQ, kRowsTableQ) + k) * kRowWords;
+        }
+        each([&](std::size_t s) { F::get_rows(from + kWidth * s, x.side[s], y.side[s]); });
+        scale(x, y, shared_z);
+        each([&](std::size_t s) { F::put_rows(to + kWidth * s, x.side[s], y.side[s]); });
+      }
+    }
+  }
+  /// x z^2, y z^3.
+  static void scale(Fe& x, Fe& y, const Fe& z) {
+    each([&](std::size_t s) {
+      const One square = F::sqr(z.side[s]);
+      x.side[s] = F::mul(x.side[s], square);
+      y.side[s] = F::mul(y.side[s], F::mul(square, z.side[s]));
+    });
   }
 
   /// X = r Z^2, or (r + N) Z^2: no division.
@@ -418,10 +504,14 @@ struct Lanes {
     const std::size_t groups = (chunk.count + kLanes - 1) / kLanes;
     const Fe one = constant(kOne);
     for (std::size_t g = 0; g < groups; ++g) {
-      Fe x, y, shared_z;
-      decode(chunk, g, x, y);
-      make_table(w, x, y, shared_z);
-      ladder(w, g, chunk, base_table, shared_z);
+      if (chunk.known) {
+        known_ladder(w, g, chunk, base_table);
+      } else {
+        Fe x, y, shared_z;
+        decode(chunk, g, x, y);
+        make_table(w, x, y, shared_z);
+        ladder(w, g, chunk, base_table, shared_z);
+      }
       // The pause may have met an exception only where the end did too: Z stays 0.
       const Mask exception = is_zero(w.sum[g].z);
       put_bits(exception, chunk.exception + g * kLanes);
@@ -432,7 +522,7 @@ struct Lanes {
     normalise(w, groups, chunk);
   }
 
-  static Ops ops(const char* isa) { return {isa, kLanes, sizeof(Workspace), run}; }
+  static Ops ops(const char* isa) { return {isa, kLanes, sizeof(Workspace), run, make_key_tables}; }
 };
 
 }  // namespace

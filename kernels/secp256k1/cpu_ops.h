@@ -25,6 +25,19 @@ inline constexpr unsigned kLowRowsG = 2u << (kLowBits - kWindowG - 1);  ///< 102
 inline constexpr unsigned kRowsTableG = 2 * kRowsG + kLowRowsG;         ///< G's, lambda G's, and these
 inline constexpr std::size_t kRowWords = 8;                             ///< x and y of a point, a line of the cache
 
+/// Tables of keys that come again: the odd multiples of 2^(35 j) Q and of the same times lambda for j < 4, affine, so
+/// that the digits stand in 4 rows of 7 and their sum takes 30 doublings instead of 125. That of G is alike, by 40
+/// bits.
+inline constexpr std::size_t kTurnsQ = 7, kTurnsG = 4;  ///< digits of a row
+inline constexpr std::size_t kTableQ = (kDigitsQ + kTurnsQ - 1) / kTurnsQ;
+inline constexpr std::size_t kTableG = (kDigitsG + kTurnsG - 1) / kTurnsG;
+/// Where the multiples of 2^(35 j) Q (2^(40 j) G) begin: behind the whole of the plain table, of `front` rows.
+constexpr std::size_t first_row(std::size_t j, std::size_t multiples, std::size_t front) {
+  return j == 0 ? 0 : front + (j - 1) * 2 * multiples;
+}
+inline constexpr std::size_t kKeyTableWords = first_row(kTableQ, kRowsQ, kRowsTableQ) * kRowWords;
+inline constexpr std::size_t kAllRowsG = first_row(kTableG, kRowsG, kRowsTableG);
+
 /// Digits of one number for each item, in the order of lanes: item i is lane i % lanes of group i / lanes.
 template <std::size_t kDigits>
 struct Digits {
@@ -36,9 +49,11 @@ struct Digits {
 /// the next multiple of the lanes are padding with any content within range.
 struct Chunk {
   std::size_t count = 0;
-  bool compressed = false;                   ///< the root gives y, with the parity of key_odd
-  bool compare = false;                      ///< ECDSA: compare x with r instead of giving R
-  bool evidence = false;                     ///< then the digits are those of n >> 16, and the low ones follow
+  bool compressed = false;  ///< the root gives y, with the parity of key_odd
+  bool compare = false;     ///< ECDSA: compare x with r instead of giving R
+  bool evidence = false;    ///< then the digits are those of n >> 16, and the low ones follow
+  bool known = false;       ///< every item, padding too, has key_table; then `key` is not read
+  const std::uint64_t* key_table[kChunk];
   alignas(64) std::uint64_t key[8][kChunk];  ///< x, y (none when compressed), below p
   std::uint8_t key_odd[kChunk];
   alignas(64) std::uint64_t r[4][kChunk];         ///< below p
@@ -49,7 +64,7 @@ struct Chunk {
   std::uint32_t low_none[kChunk / 8];  ///< [group]: bit l: digit 0 of lane l's low_q is 0, whatever its row says
   Digits<2> low_g;                     ///< of u1 mod 2^16: an odd multiple of G, and a row of kLowRowsG
   // Out.
-  std::uint8_t decoded[kChunk];    ///< the key is a point
+  std::uint8_t decoded[kChunk];    ///< the key is a point; not written when known
   std::uint8_t exception[kChunk];  ///< an addition met its exception, or the result is infinity: nothing else counts
   std::uint8_t matches[kChunk];    ///< compare: x(R) = r or r + N
   alignas(64) std::uint64_t point[8][kChunk];  ///< without compare: R
@@ -60,8 +75,12 @@ struct Ops {
   const char* isa;
   std::size_t lanes;
   std::size_t workspace_bytes;
-  /// `base_table`: kRowsTableG multiples of G, kRowWords words each, aligned to 64 bytes.
+  /// `base_table`: kRowsTableG multiples of G, then the odd ones of 2^40 G, 2^80 G and 2^120 G and of these times
+  /// lambda; kRowWords words each, aligned to 64 bytes.
   void (*run)(Chunk& chunk, const std::uint64_t* base_table, void* workspace);
+  /// Makes the tables of the first `lanes` keys of the chunk, and says in `decoded` which are points; table[lane] has
+  /// kKeyTableWords, aligned to 64 bytes. Lanes with the same key may share one.
+  void (*make_key_tables)(Chunk& chunk, std::uint64_t* const* table, void* workspace);
 };
 
 const Ops& avx2_ops();

@@ -121,12 +121,44 @@ void write_low_digits(unsigned u1, unsigned u2, std::size_t item, std::size_t la
 
 const std::uint64_t* base_table() {
   struct Table {
-    alignas(64) std::uint64_t row[kRowsTableG][kRowWords];
+    alignas(64) std::uint64_t row[kAllRowsG][kRowWords];
   };
   static const std::unique_ptr<const Table> table = [] {
     using Curve = reference::Group<reference::Secp256k1>;
     const FieldElement beta =
         FieldElement::reduced({0xc1396c28719501ee, 0x9cf0497512f58995, 0x6e64479eac3434e9, 0x7ae96a2b657c0710});
+    struct Entry {
+      Curve::Point point;
+      std::size_t row, turned;  // turned: of lambda times the point, or kNone
+      FieldElement prefix;      // of all Z before
+    };
+    constexpr std::size_t kNone = ~std::size_t{0};
+    std::vector<Entry> entries;
+    FieldElement all = FieldElement::one();
+    const auto add = [&](const Curve::Point& p, std::size_t row, std::size_t turned) {
+      entries.push_back({p, row, turned, all});
+      all = all * p.z;
+    };
+    const Curve::Point one = Curve::point(Curve::base());
+    Curve::Point base = one, last = one;
+    for (std::size_t part = 0; part < kTableG; ++part) {
+      const Curve::Point two = Curve::twice(base);
+      Curve::Point p = base;
+      for (std::size_t k = 0; k < kRowsG; ++k) {
+        const std::size_t row = first_row(part, kRowsG, kRowsTableG) + k;
+        add(p, row, row + kRowsG);
+        if (part == 0) last = p;
+        p = Curve::add(p, two);
+      }
+      for (std::size_t k = 0; k < kTurnsG * kWindowG; ++k) base = Curve::twice(base);
+    }
+    // last is 1023 G: rows 2 j and 2 j + 1 are it and one more, plus 2048 j.
+    Curve::Point low[2] = {last, Curve::add(last, one)};
+    const Curve::Point step = Curve::twice(low[1]);
+    for (std::size_t k = 0; k < kLowRowsG; ++k) {
+      add(low[k % 2], 2 * kRowsG + k, kNone);
+      low[k % 2] = Curve::add(low[k % 2], step);
+    }
     auto made = std::make_unique<Table>();
     const auto put = [&](std::size_t row, const FieldElement& x, const FieldElement& y) {
       for (std::size_t w = 0; w < 4; ++w) {
@@ -134,22 +166,14 @@ const std::uint64_t* base_table() {
         made->row[row][4 + w] = y.number()[w];
       }
     };
-    const Curve::Point base = Curve::point(Curve::base()), two = Curve::twice(base);
-    Curve::Point p = base, last = base;
-    for (std::size_t k = 0; k < kRowsG; ++k) {
-      const Curve::Affine a = Curve::affine(p);
-      put(k, a.x, a.y);
-      put(kRowsG + k, a.x * beta, a.y);
-      last = p;
-      p = Curve::add(p, two);
-    }
-    // last is 1023 G: rows 2 j and 2 j + 1 are it and one more, plus 2048 j.
-    Curve::Point low[2] = {last, Curve::add(last, base)};
-    const Curve::Point step = Curve::twice(low[1]);
-    for (std::size_t k = 0; k < kLowRowsG; ++k) {
-      const Curve::Affine a = Curve::affine(low[k % 2]);
-      put(2 * kRowsG + k, a.x, a.y);
-      low[k % 2] = Curve::add(low[k % 2], step);
+    all = all.inverse();
+    for (std::size_t k = entries.size(); k-- > 0;) {
+      const Entry& e = entries[k];
+      const FieldElement inverse = all * e.prefix, square = inverse * inverse;
+      all = all * e.point.z;
+      const FieldElement x = e.point.x * square, y = e.point.y * square * inverse;
+      put(e.row, x, y);
+      if (e.turned != kNone) put(e.turned, x * beta, y);
     }
     return made;
   }();

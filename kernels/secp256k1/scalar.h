@@ -47,7 +47,7 @@ void write_digits(const Half& n, std::size_t item, std::size_t lanes, Digits<kDi
 /// The low digits of the item: u1 and u2 mod 2^16, by two and by four additions. Requires cleared signs.
 void write_low_digits(unsigned u1, unsigned u2, std::size_t item, std::size_t lanes, Chunk& chunk);
 
-/// For Ops::run: kRowsG odd multiples of G, then of lambda G, then the multiples that low digits need; made once.
+/// The multiples of G for Ops::run; made once.
 const std::uint64_t* base_table();
 
 }  // namespace sparkmill::secp256k1::cpu

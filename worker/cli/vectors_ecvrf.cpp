@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vector files of ECVRF-EDWARDS25519-SHA512, of hashing to edwards25519 and of MuSig2: host code, no kernel row.
+// Vector files of ECVRF-EDWARDS25519-SHA512, of hashing to edwards25519 and of MuSig2: host code and the lanes of
+// ECVRF, no kernel row.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -50,6 +51,25 @@ Result<std::string> vrf_case(const Json& c, VectorResult& proved, const std::str
     if (!std::equal(beta->begin(), beta->end(), wanted.begin(), wanted.end())) return std::string("another beta");
   }
   return std::string();
+}
+
+/// The same of the lane-parallel form.
+Result<std::string> vrf_lanes_case(const Json& c, ed25519::VrfKernel& kernel) {
+  const auto suite = c.at("suite").get<std::string>() == "TAI" ? signatures::VrfSuite::tai : signatures::VrfSuite::ell2;
+  SPARKMILL_ASSIGN(const Bytes key, hex_of(c, "pk"));
+  SPARKMILL_ASSIGN(const Bytes proof, hex_of(c, "pi"));
+  SPARKMILL_ASSIGN(const Bytes alpha, hex_of(c, "alpha"));
+  const bool expected = c.at("valid").get<bool>();
+  if (key.size() != signatures::kVrfKeyBytes || proof.size() != signatures::kVrfProofBytes) {
+    return std::string(expected ? "refused for its size" : "");  // refused before it is packed
+  }
+  const std::uint64_t offsets[] = {0, alpha.size()};
+  Bytes valid(1), beta(ed25519::kVrfOutputBytes);
+  SPARKMILL_TRY(kernel.verify_vartime(suite, {1, key, proof, alpha, offsets}, {valid, {}, beta}, StopToken()));
+  if ((valid[0] != 0) != expected) return std::string(expected ? "refused" : "accepted");
+  if (!expected || !c.contains("beta") || !c.at("beta").is_string()) return std::string();
+  SPARKMILL_ASSIGN(const Bytes wanted, hex_of(c, "beta"));
+  return std::string(beta == wanted ? "" : "another beta");
 }
 
 /// The members of `list` at the numbers of `indices`.
@@ -239,7 +259,19 @@ Result<std::vector<VectorResult>> run_ecvrf_vectors(const Json& root, const Vect
     count_case(verified, name, difference);
     return done();
   }));
-  return std::vector<VectorResult>{verified, proved};
+  std::vector<VectorResult> results{verified, proved};
+  for (const char* isa : {"avx512", "avx2"}) {
+    const auto kernel = ed25519::make_vrf_kernel(isa);
+    if (kernel == nullptr) continue;
+    VectorResult lanes{std::string("ecvrf verify ") + isa, 0, 0, 0, {}};
+    SPARKMILL_TRY(each_case(root, [&](const Json& c, const std::string& place) -> Done {
+      SPARKMILL_ASSIGN(const std::string difference, vrf_lanes_case(c, *kernel));
+      count_case(lanes, c.at("suite").get<std::string>() + " " + place, difference);
+      return done();
+    }));
+    results.push_back(std::move(lanes));
+  }
+  return results;
 }
 
 Result<std::vector<VectorResult>> run_hash_to_curve_vectors(const Json& root, const VectorContext&) {

@@ -37,7 +37,7 @@ constexpr OwnOption kOwn[] = {
      "instead: write a stream of N signatures to stdout, drawn again and again from a pool that is "
      "signed first; needs --scheme"},
     {"format", "packed|jsonl", "with --generate: form of the stream (default packed)"},
-    {"pool", "N", "with --generate: how many different signatures (default 2048)"},
+    {"pool", "N", "with --generate: how many different signatures (default 4096)"},
     {"bad", "N",
      "with --generate: one in N of the pool is bad, in every way that the scheme knows; 0: none "
      "(default 64)"},
@@ -197,7 +197,7 @@ Done write_stream(const Args& args, const StopToken& stop) {
     return number_option(name, args.get(name, otherwise), low, high);
   };
   SPARKMILL_ASSIGN(const std::uint64_t count, number("generate", "", 1, std::uint64_t{1} << 48));
-  SPARKMILL_ASSIGN(const std::uint64_t pool, number("pool", "2048", 1, 1u << 20));
+  SPARKMILL_ASSIGN(const std::uint64_t pool, number("pool", "4096", 1, 1u << 20));
   SPARKMILL_ASSIGN(const std::uint64_t bad, number("bad", "64", 0, 1u << 30));
   SPARKMILL_ASSIGN(const std::uint64_t message_bytes, number("message-bytes", "32", 0, 65536));
   const std::string format = args.get("format", "packed");

@@ -59,7 +59,7 @@ std::vector<std::uint64_t> keys(std::uint64_t first, std::size_t count, std::siz
 }
 
 TEST(KeyCache, AStreamWithoutRepeatsMakesNoTable) {
-  Rig rig({256, 8, 48});
+  Rig rig({256, 8, 48, 1});
   for (std::uint64_t call = 0; call < 40; ++call) EXPECT_EQ(Rig::known(rig.ask(keys(call * 4096, 4096))), 0u);
   // Nor one that comes round after more keys than are remembered.
   for (int call = 0; call < 40; ++call) EXPECT_EQ(Rig::known(rig.ask(keys(0, 4096))), 0u);
@@ -67,7 +67,7 @@ TEST(KeyCache, AStreamWithoutRepeatsMakesNoTable) {
 }
 
 TEST(KeyCache, KeysThatPayGetTablesAtOnceAndKeepThem) {
-  Rig rig({256, 8, 48});
+  Rig rig({256, 8, 48, 1});
   EXPECT_EQ(Rig::known(rig.ask(keys(0, 64, 5))), 0u);  // 40 sights a lot
   EXPECT_EQ(Rig::known(rig.ask(keys(0, 64))), 64u);    // and 8 more, counted over calls
   EXPECT_EQ(rig.tables_made, 64u);
@@ -80,7 +80,7 @@ TEST(KeyCache, KeysThatPayGetTablesAtOnceAndKeepThem) {
 }
 
 TEST(KeyCache, TablesGoFromKeyToKeyButNotWithinACall) {
-  Rig rig({16, 8, 16});
+  Rig rig({16, 8, 16, 1});
   EXPECT_EQ(Rig::known(rig.ask(keys(0, 16, 4))), 64u);
   // Sixteen others in the same call as the old ones: no table is free.
   auto both = keys(0, 16);
@@ -92,15 +92,38 @@ TEST(KeyCache, TablesGoFromKeyToKeyButNotWithinACall) {
 }
 
 TEST(KeyCache, TheSameBytesOfAnotherKindAreAnotherKey) {
-  Rig rig({64, 8, 8});
+  Rig rig({64, 8, 8, 1});
   EXPECT_EQ(Rig::known(rig.ask(keys(5, 1, 20), 1)), 20u);
   EXPECT_EQ(Rig::known(rig.ask(keys(5, 1, 1), 2)), 0u);
   EXPECT_EQ(Rig::known(rig.ask(keys(5, 1, 20), 2)), 20u);
   EXPECT_EQ(Rig::known(rig.ask(keys(5, 1, 1), 1)), 1u);
 }
 
+TEST(KeyCache, ASplitHasEveryItemOnceAndKnownOnesByTheirTables) {
+  for (const std::size_t repeats : {0u, 6u, 40u}) {
+    KeyCache cache({32, 8, 16, 8});
+    const std::size_t count = 100 + 3 * repeats;
+    Bytes bytes(count * kKeyBytes);
+    for (std::size_t i = 0; i < count; ++i)
+      bytes[i * kKeyBytes + i % 3] = static_cast<std::uint8_t>(i < 100 ? i + 1 : 200 + i % 3);
+    const auto split = cache.split(0, bytes, kKeyBytes, count, [](auto, auto) {});
+    std::vector<int> times(count);
+    for (const std::uint32_t i : split.plain) ++times[i];
+    for (std::size_t k = 0; k < split.known.size(); ++k) {
+      ++times[split.known[k]];
+      EXPECT_NE(cache.table_of(split.known[k]), KeyCache::kNone);
+      if (k != 0) {
+        EXPECT_LE(cache.table_of(split.known[k - 1]), cache.table_of(split.known[k]));
+      }
+    }
+    EXPECT_EQ(times, std::vector<int>(count, 1));
+    EXPECT_EQ(split.known.empty(), repeats == 0) << repeats;
+    EXPECT_TRUE(split.known.empty() || split.plain.size() == 104) << split.plain.size();  // 100 are filled up
+  }
+}
+
 TEST(KeyCache, EveryTableIsTheKeysWhateverComes) {
-  Rig rig({32, 4, 6});
+  Rig rig({32, 4, 6, 1});
   std::uint64_t state = 1;
   std::size_t known = 0;
   for (int call = 0; call < 400; ++call) {

@@ -383,6 +383,58 @@ TEST(Batches, EverySizeGivesTheSameBytes) {
   }
 }
 
+/// Keys of which some come hundreds of times, so that CPU rows make tables of them and keep these from batch to batch:
+/// random ones, ones for which additions meet their exceptions, and ones that are no points.
+TEST(RepeatedKeys, EveryKindOfKeyGivesTheOraclesBytes) {
+  for (const Check which : kChecks) {
+    ChaChaWords words(sha256(view("repeated keys")));
+    const bool schnorr = which == Check::bip340;
+    std::vector<Item> kinds = mutated("repeated", 12, schnorr);
+    const auto scalars = odd_scalars(words);
+    for (const Scalar& d : scalars) {
+      for (int k = 0; k < 2; ++k) {
+        const Scalar& other = scalars[words.below(scalars.size())];
+        kinds.push_back(schnorr ? bip340_signed(d, other, Bytes(32, 7))
+                                : ecdsa_of(other, scalars[words.below(scalars.size())], Group::affine(times(d, base())),
+                                           random_scalar(words)));
+      }
+    }
+    for (int k = 0; k < 3; ++k) {
+      kinds.push_back(kinds[8]);
+      if (k == 0) std::fill(kinds.back().key.begin(), kinds.back().key.end(), std::uint8_t{0xff});
+      if (k != 0) kinds.back().key[words.below(kinds.back().key.size())] ^= static_cast<std::uint8_t>(1u << k);
+    }
+    if (which == Check::ecdsa_compressed) {
+      for (Item& item : kinds) item = compressed(item);
+      kinds.push_back(kinds[3]);
+      kinds.back().key[0] = 4;
+    }
+    const Verdicts want = run(*oracle().kernel, which, kinds);
+    for (Runner& r : runners()) {
+      if (r.label.find("cpu") == std::string::npos) continue;  // no other row keeps anything
+      for (int round = 0; round < 3; ++round) {
+        std::vector<Item> items;
+        std::vector<std::size_t> kind_of;
+        while (items.size() < 1200) {
+          // Of few kinds in the first round, of all in the last.
+          kind_of.push_back(words.below(round == 0 ? 9 : round == 1 ? 30 : kinds.size()));
+          items.push_back(kinds[kind_of.back()]);
+        }
+        const Verdicts got = run(*r.kernel, which, items);
+        EXPECT_EQ(run(*r.kernel, which, items, false).valid, got.valid) << r.label << ", " << name(which);
+        for (std::size_t i = 0; i < items.size(); ++i) {
+          const auto at = static_cast<long>(i * kEvidenceBytes), from = static_cast<long>(kind_of[i] * kEvidenceBytes);
+          ASSERT_EQ(got.valid[i], want.valid[kind_of[i]])
+              << r.label << ", " << name(which) << ", kind " << kind_of[i] << ", key " << to_hex(items[i].key);
+          ASSERT_TRUE(std::equal(want.evidence.begin() + from, want.evidence.begin() + from + kEvidenceBytes,
+                                 got.evidence.begin() + at))
+              << r.label << ", " << name(which) << ", kind " << kind_of[i];
+        }
+      }
+    }
+  }
+}
+
 TEST(Batches, Bip340MessagesOfAnyLength) {
   auto items = mutated("any length", 60, true);
   const Scalar one = scalar(1);

@@ -348,14 +348,24 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
   static cpu::Chunk chunk;
   const auto& all = Wider::multiples();
   constexpr unsigned n = Wider::kOrder;
-  std::vector<std::uint64_t> base(cpu::kRowsTableG * cpu::kRowWords);
-  for (unsigned k = 0; k < cpu::kRowsG; ++k) {
-    for (unsigned half = 0; half < 2; ++half) {
-      const Pair p = all[(2 * k + 1) % n * (half == 1 ? Wider::lambda() : 1) % n];
-      base[(half * cpu::kRowsG + k) * 8] = p.x;
-      base[(half * cpu::kRowsG + k) * 8 + 4] = p.y;
+  /// Odd multiples of `log`, of 2^shift log, ... and the same times lambda, behind a plain table of `front` rows.
+  const auto fill = [&](std::vector<std::uint64_t>& table, unsigned log, std::size_t rows, std::size_t entries,
+                        std::size_t front, std::size_t shift) {
+    table.resize(cpu::first_row(rows, entries, front) * cpu::kRowWords);
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (unsigned half = 0; half < 2; ++half) {
+        for (unsigned k = 0; k < entries; ++k) {
+          const Pair p = all[(2 * k + 1) % n * log % n * (half == 1 ? Wider::lambda() : 1) % n];
+          const std::size_t at = cpu::first_row(row, entries, front) + half * entries + k;
+          table[at * 8] = p.x;
+          table[at * 8 + 4] = p.y;
+        }
+      }
+      for (std::size_t k = 0; k < shift; ++k) log = 2 * log % n;
     }
-  }
+  };
+  std::vector<std::uint64_t> base, key_table;
+  fill(base, 1, cpu::kTableG, cpu::kRowsG, cpu::kRowsTableG, cpu::kTurnsG * cpu::kWindowG);
   bool infinite_row[cpu::kLowRowsG];
   for (unsigned k = 0; k < cpu::kLowRowsG; ++k) {
     const Pair p = all[(2048 * (k / 2) + 1023 + k % 2) % n];
@@ -365,7 +375,7 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
   }
   ChaChaWords words(sha256(view("toy ladders")));
   std::size_t right = 0, exceptions = 0;
-  for (unsigned turn = 0; turn < 4000; ++turn) {
+  for (unsigned turn = 0; turn < 2500; ++turn) {
     chunk = {};
     chunk.evidence = turn % 2 == 1;
     cpu::Half half[4];
@@ -381,19 +391,29 @@ TEST(LaneFormulas, LaddersAreRightOrSayThatTheyAreNot) {
     Lanes::Fe z;
     Lanes::make_table(w, fe(all[log].x), fe(all[log].y), z);
     Lanes::ladder(w, 0, chunk, base.data(), z);
-    unsigned want = (value(half[0]) + value(half[1]) * Wider::lambda() +
-                     (value(half[2]) + value(half[3]) * Wider::lambda()) % n * log) %
-                    n;
-    if (value(w.sum[0].z) == 0) {
-      ++exceptions;
-      continue;
+    const unsigned want = (value(half[0]) + value(half[1]) * Wider::lambda() +
+                           (value(half[2]) + value(half[3]) * Wider::lambda()) % n * log) %
+                          n;
+    for (const bool known : {false, true}) {
+      if (known) {
+        fill(key_table, log, cpu::kTableQ, cpu::kRowsQ, cpu::kRowsTableQ, cpu::kTurnsQ * cpu::kWindowQ);
+        key_table[2 * cpu::kRowsQ * 8] = all[2 * log % n].x;
+        key_table[2 * cpu::kRowsQ * 8 + 4] = all[2 * log % n].y;
+        chunk.key_table[0] = key_table.data();
+        Lanes::known_ladder(w, 0, chunk, base.data());
+      }
+      if (value(w.sum[0].z) == 0) {
+        ++exceptions;
+        continue;
+      }
+      ++right;
+      unsigned end = want;
+      if (chunk.evidence) {
+        ASSERT_EQ(affine(w.pause[0]), all[want]) << known;
+        end = (want * 65536 % n + low1 + low2 % n * log) % n;
+      }
+      ASSERT_EQ(affine(w.sum[0]), all[end]) << known;
     }
-    ++right;
-    if (chunk.evidence) {
-      ASSERT_EQ(affine(w.pause[0]), all[want]);
-      want = (want * 65536 % n + low1 + low2 % n * log) % n;
-    }
-    ASSERT_EQ(affine(w.sum[0]), all[want]);
   }
   EXPECT_GT(right, 3000u);
   EXPECT_GT(exceptions, 100u);
