@@ -96,7 +96,8 @@ class Node(Process):
     def __init__(self, home, port, **options):
         self.data = os.path.join(home, "node")
         settings = dict(interval_ms=200, min_open_ms=60000, requests=1024, users=1024, n=512, predicate="face.dot>=180",
-                        seed="e2e", queue_ahead=3, log_level="warn")
+                        seed="e2e", queue_ahead=3, log_level="warn",
+                        blocks=0)  # small match jobs and signatures; blocks take seconds of a core, first_run has them
         settings.update(options)
         args = [NODE, "--data", self.data, "--port", str(port), "--no-pow"]
         for key, value in settings.items():

@@ -25,11 +25,14 @@ constexpr std::size_t kWanted = 3, kDraws = 5;
 /// One item in so many is an equivocation.
 constexpr std::uint64_t kEquivocationPer = 8;
 
-Result<std::span<const RsaKey>> pool() {
+/// Seconds the first time; what was made before a stop is kept for the next call.
+Result<std::span<const RsaKey>> pool(const StopToken& stop) {
   static std::mutex mutex;
   static std::vector<RsaKey> keys;
   const std::lock_guard lock(mutex);
+  keys.reserve(kPool);
   while (keys.size() < kPool) {
+    if (stop.stop_requested()) return fail(Status::cancelled, "stopped");
     SPARKMILL_ASSIGN(RsaKey key, RsaKey::make());
     keys.push_back(std::move(key));
   }
@@ -239,7 +242,7 @@ Result<BtnItem> Candidates::make(std::optional<Flaw> flaw) {
 }  // namespace
 
 Result<PlantedBlob> plant_btn_items(std::uint32_t items, const Hash32& seed, const StopToken& stop) {
-  SPARKMILL_ASSIGN(const auto keys, pool());
+  SPARKMILL_ASSIGN(const auto keys, pool(stop));
   Candidates samples(Sha256().update("sparkmill/btn-plants/v1").update(seed).finish(), keys);
   std::vector<std::optional<BlockPlantKind>> flaws(items);
   const auto planted = kinds_to_plant(Chain::btn, block_plants_for(items), samples.draw());
