@@ -319,6 +319,8 @@ class Offline(unittest.TestCase):
         run("vectors", wrong, check=11)
         out = run("vectors", folder / "wycheproof_rsa2048_sha256_pkcs1.json", "--backend", "reference", check=0).stdout
         self.assertRegex(out, r"rsa/reference on cpu +174 +0 +2 +the key rule wants e = 65537")
+        out = run("vectors", folder / "rsa2048_messages.json", "--backend", "rsa/reference", check=0).stdout
+        self.assertRegex(out, r"rsa/reference on cpu +[1-9][0-9]* +0 +0")
         document = json.loads((folder / "rsa2048_draw.json").read_text())
         document["cases"][0]["valid"] = False
         document["cases"][1]["leading_zero_bits"] += 1
